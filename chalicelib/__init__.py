@@ -1,0 +1,1 @@
+"""Berth: a CI control plane on Chalice, DynamoDB, Step Functions and LXC."""

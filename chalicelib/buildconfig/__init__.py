@@ -1,0 +1,1 @@
+"""The config compiler: text in, jobs out. Pure."""

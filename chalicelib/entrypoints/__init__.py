@@ -1,0 +1,1 @@
+"""Lambda handlers and routes: parse, call a service, answer. Errors end here."""

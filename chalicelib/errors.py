@@ -1,0 +1,222 @@
+"""Every error of Berth, in one tree, grouped by what the caller can do.
+
+    BerthError
+    ├── RetryableError              try again: nothing was decided
+    │   ├── StoreUnavailableError       the table or the bucket did not answer
+    │   ├── GithubUnavailableError      GitHub did not answer, or asked us to slow down
+    │   └── HostUnreachableError        the host or its LXD did not answer
+    ├── LostError                   stop: somebody else owns this now
+    │   └── FenceLostError              the job has a newer attempt, or has ended
+    ├── InputError                  fix what was sent
+    │   ├── SignatureError              the delivery is not signed with a secret of ours
+    │   ├── PayloadError                the request is not what this route takes
+    │   ├── TicketError                 the attempt's bearer token is wrong or out of date
+    │   ├── TokenError                  the page token is missing or wrong
+    │   ├── ConfigError                 the build config cannot be compiled: file, line, key, reason
+    │   ├── RepositoryNotFoundError     GitHub knows no such repository, or hides it from us
+    │   └── NotFoundError               no such pipeline, job or file
+    └── OperatorError               somebody who runs Berth has to act
+        ├── SettingError                a setting is missing or malformed
+        ├── ImageMissingError           the host has no such image
+        └── LocalStackError             the single-machine stack cannot do this; says the cure
+
+Class names are API: the `Retry` and `Catch` fields of `stepfunctions/*.asl.json` name them, and a
+test checks that each name there exists here. Nothing but error classes belongs in this file.
+"""
+
+from dataclasses import dataclass, fields
+from typing import Any
+
+__all__ = [
+    "BerthError",
+    "ConfigError",
+    "FenceLostError",
+    "GithubUnavailableError",
+    "HostUnreachableError",
+    "ImageMissingError",
+    "InputError",
+    "LocalStackError",
+    "LostError",
+    "NotFoundError",
+    "OperatorError",
+    "PayloadError",
+    "RepositoryNotFoundError",
+    "RetryableError",
+    "SettingError",
+    "SignatureError",
+    "StoreUnavailableError",
+    "TicketError",
+    "TokenError",
+]
+
+
+def _rebuild(cls: type["BerthError"], facts: dict[str, Any]) -> "BerthError":
+    return cls(**facts)
+
+
+@dataclass(eq=False, kw_only=True)
+class BerthError(Exception):
+    """The root. Raise a leaf, never this.
+
+    Subclasses are keyword-only dataclasses whose fields are the facts; `__str__` makes the sentence.
+    They are not frozen (Python assigns tracebacks) and compare by identity (so they stay hashable).
+    """
+
+    def facts(self) -> dict[str, Any]:
+        """Return the fields by name, for a log line."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
+    def __str__(self) -> str:
+        return ", ".join(f"{name}={value!r}" for name, value in self.facts().items())
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Keyword-only dataclasses do not unpickle by position.
+        return _rebuild, (type(self), self.facts())
+
+
+@dataclass(eq=False, kw_only=True)
+class RetryableError(BerthError):
+    """Nothing was decided; the same call may be made again."""
+
+    reason: str
+
+    def __str__(self) -> str:
+        return self.reason
+
+
+@dataclass(eq=False, kw_only=True)
+class StoreUnavailableError(RetryableError):
+    """DynamoDB, S3 or Secrets Manager did not answer, throttled, or gave up on a conflict."""
+
+
+@dataclass(eq=False, kw_only=True)
+class GithubUnavailableError(RetryableError):
+    """GitHub did not answer, answered 5xx, or asked us to slow down."""
+
+
+@dataclass(eq=False, kw_only=True)
+class HostUnreachableError(RetryableError):
+    """The host, or its LXD, did not answer. `host` names it."""
+
+    host: str
+
+    def __str__(self) -> str:
+        return f"host {self.host}: {self.reason}"
+
+
+@dataclass(eq=False, kw_only=True)
+class LostError(BerthError):
+    """Somebody else owns what this call wanted to change; the caller stops."""
+
+
+@dataclass(eq=False, kw_only=True)
+class FenceLostError(LostError):
+    """The attempt (job, fence) is not, or no longer, the job's live attempt."""
+
+    job: str
+    fence: int
+
+    def __str__(self) -> str:
+        return f"attempt {self.job}-{self.fence} is no longer the current one"
+
+
+@dataclass(eq=False, kw_only=True)
+class InputError(BerthError):
+    """What was sent is wrong; sending it again will not help."""
+
+    reason: str
+
+    def __str__(self) -> str:
+        return self.reason
+
+
+@dataclass(eq=False, kw_only=True)
+class SignatureError(InputError):
+    """The delivery carries no valid `X-Hub-Signature-256`. Never holds the expected value."""
+
+
+@dataclass(eq=False, kw_only=True)
+class PayloadError(InputError):
+    """The request body is not what this route takes. `status` is the HTTP answer: 400 or 413."""
+
+    status: int = 400
+
+
+@dataclass(eq=False, kw_only=True)
+class TicketError(InputError):
+    """The bearer token of an attempt is malformed, forged, for another attempt, or expired."""
+
+
+@dataclass(eq=False, kw_only=True)
+class TokenError(InputError):
+    """The page token is missing or wrong."""
+
+
+@dataclass(eq=False, kw_only=True)
+class ConfigError(InputError):
+    """The build config cannot be compiled.
+
+    Attributes:
+        file: path in the repository, such as `.circleci/config.yml`.
+        line: 1-based line in that file; 0 when the whole file is meant.
+        key: dotted path of the offending key, such as `jobs.build.docker`; may be empty.
+    """
+
+    file: str
+    line: int
+    key: str
+
+    def __str__(self) -> str:
+        where = f"{self.file}:{self.line}" if self.line else self.file
+        return f"{where}: {self.key}: {self.reason}" if self.key else f"{where}: {self.reason}"
+
+
+@dataclass(eq=False, kw_only=True)
+class RepositoryNotFoundError(InputError):
+    """GitHub knows no such repository, or hides it from this installation."""
+
+
+@dataclass(eq=False, kw_only=True)
+class NotFoundError(InputError):
+    """No such pipeline, job, step or file."""
+
+
+@dataclass(eq=False, kw_only=True)
+class OperatorError(BerthError):
+    """Somebody who runs Berth has to act."""
+
+    reason: str
+
+    def __str__(self) -> str:
+        return self.reason
+
+
+@dataclass(eq=False, kw_only=True)
+class SettingError(OperatorError):
+    """A setting is missing or malformed. `name` is the environment variable."""
+
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.reason}"
+
+
+@dataclass(eq=False, kw_only=True)
+class ImageMissingError(OperatorError):
+    """The host has no image of that name."""
+
+    host: str
+    image: str
+
+    def __str__(self) -> str:
+        return f"host {self.host} has no image {self.image}: {self.reason}"
+
+
+@dataclass(eq=False, kw_only=True)
+class LocalStackError(OperatorError):
+    """The single-machine stack cannot do what was asked. `cure` is what to type or change."""
+
+    cure: str
+
+    def __str__(self) -> str:
+        return f"{self.reason}\n  cure: {self.cure}"

@@ -1,0 +1,1 @@
+"""Hosts: making containers, starting supervisors, asking what went wrong. See `protocol`."""

@@ -1,0 +1,1 @@
+"""What Berth reads from GitHub, and how its deliveries are checked. See `protocol`."""

@@ -1,0 +1,1 @@
+"""What attempts printed, how their steps went, and their results. See `protocol`."""

@@ -1,0 +1,172 @@
+"""The records that the store holds, as frozen values: pipeline, job, tenant, host.
+
+Rule of this file: shapes only. Times are aware; None means "has not happened".
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from chalicelib.model.states import LIVE, HostState, JobState, Outcome
+
+__all__ = ["Host", "Job", "JobRef", "Pipeline", "PipelineState", "Source", "Tenant"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """Which commit of which repository.
+
+    Attributes:
+        repository: full name, `owner/name`.
+        repository_id: GitHub's numeric id, as text.
+        clone_url: where git fetches from; holds no credentials.
+        sha: the commit.
+        ref: full ref (`refs/heads/main`, `refs/tags/v1`, `refs/pull/7`).
+        before: the commit the ref pointed at before, or empty.
+        title: first line of the commit message, or the pull request's title, cut to 200 characters.
+        author: who pushed, or opened the pull request.
+    """
+
+    repository: str
+    repository_id: str
+    clone_url: str
+    sha: str
+    ref: str
+    before: str = ""
+    title: str = ""
+    author: str = ""
+
+    @property
+    def branch(self) -> str:
+        """Return the short branch name, or the empty string for a tag or a pull request."""
+        return self.ref.removeprefix("refs/heads/") if self.ref.startswith("refs/heads/") else ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobRef:
+    """A pipeline's pointer to one of its jobs."""
+
+    id: str
+    name: str
+
+
+class PipelineState(StrEnum):
+    """A pipeline is received, planned (has jobs), or ended."""
+
+    RECEIVED = "received"
+    PLANNED = "planned"
+    ENDED = "ended"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pipeline:
+    """What one delivery asks for.
+
+    Attributes:
+        id: semantic id, see `names.pipeline_id`.
+        tenant: the installation, as text.
+        event: `push` or `pull_request`.
+        delivery: GitHub's delivery GUID of the first delivery; a log key, never a dedupe key.
+        rerun: the re-run counter that is part of the id.
+        only_job: plan only the job of this name; None means all.
+        received_at: when the webhook put it.
+        planned_at: when its jobs were admitted.
+        ended_at: when its last job ended, or planning failed.
+        outcome: of the whole; None until ended.
+        reason: one sentence for people when the outcome needs one (a config error, a lost host).
+        jobs: in config order; empty until planned.
+    """
+
+    id: str
+    tenant: str
+    event: str
+    source: Source
+    delivery: str
+    received_at: datetime
+    rerun: int = 0
+    only_job: str | None = None
+    state: PipelineState = PipelineState.RECEIVED
+    planned_at: datetime | None = None
+    ended_at: datetime | None = None
+    outcome: Outcome | None = None
+    reason: str = ""
+    jobs: tuple[JobRef, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """The unit that is queued and run: queue entry, lease and record in one item.
+
+    Attributes:
+        id: see `names.job_id`.
+        name: as in the config.
+        pipeline: id of its pipeline.
+        tenant: whose slot it takes.
+        pool: which hosts may run it.
+        state: see `states.JobState`.
+        fence: 0 before the first claim, then the number of the current or last attempt.
+        attempts: how many attempts were charged; a released claim is not charged.
+        owner: claim nonce while LEASED, host id once bound; empty when nobody's.
+        host: the host whose slot the current attempt holds, from the claim on.
+        lease_until: the attempt's right to the job; None while nobody has it.
+        stamp: the fairness stamp it queues under, kept for requeues.
+        outcome: None until DONE.
+        reason: one sentence for people about the outcome or the last lost attempt.
+        hops: times of the hops, by name, in the order they happen:
+            admitted, ready, claimed, dispatched, bound, started, finished.
+            Those of the last attempt; earlier attempts are in the log.
+    """
+
+    id: str
+    name: str
+    pipeline: str
+    tenant: str
+    pool: str = "default"
+    state: JobState
+    fence: int = 0
+    attempts: int = 0
+    owner: str = ""
+    host: str = ""
+    lease_until: datetime | None = None
+    stamp: int = 0
+    outcome: Outcome | None = None
+    reason: str = ""
+    hops: Mapping[str, datetime] = field(default_factory=dict)
+
+    @property
+    def live(self) -> bool:
+        """Whether an attempt exists."""
+        return self.state in LIVE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tenant:
+    """A GitHub account with a limit. `jobs` is the set of job ids that hold a slot."""
+
+    id: str
+    limit: int
+    weight: int = 1
+    jobs: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Host:
+    """A machine that runs LXD.
+
+    Attributes:
+        id: instance id, or the name it was registered under.
+        pool: the pool it belongs to.
+        slots: how many containers it may hold at once.
+        jobs: job id → fence of each container it holds.
+        generation: boot generation; a claim made for an older one fails.
+        address: how to reach it; empty for the machine the control plane runs on.
+    """
+
+    id: str
+    pool: str = "default"
+    slots: int
+    state: HostState = HostState.UP
+    jobs: Mapping[str, int] = field(default_factory=dict)
+    generation: str = ""
+    address: str = ""

@@ -1,0 +1,1 @@
+"""The transactional queue and the record of pipelines. See `protocol`."""

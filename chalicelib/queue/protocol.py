@@ -1,0 +1,227 @@
+"""The contracts of the store: the transactional queue and the record of pipelines.
+
+Every write names the state and the fence it expects and fails otherwise. "False" and "None" mean
+that the condition did not hold, which is ordinary: somebody else was faster. Every call may be
+repeated; a repeat after a lost answer gives the answer that the first one would have given (the
+drivers compare nonces and fences, queue protocol rule 1.4b).
+
+Every method raises `StoreUnavailableError` when the store does not answer or a conflict outlasts
+the driver's own retries; then nothing is known, and the caller repeats or gives up.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol
+
+from chalicelib.model import (
+    Host,
+    HostState,
+    Job,
+    JobRef,
+    JobSpec,
+    JobState,
+    Outcome,
+    Pipeline,
+    Tenant,
+)
+
+__all__ = ["Admission", "JobQueue", "Lane", "NewJob", "PipelinePage", "PipelineStore"]
+
+
+class Admission(StrEnum):
+    """What became of a job that asked for its tenant's slot."""
+
+    READY = "ready"
+    PENDING = "pending"
+    EXISTS = "exists"  # it was admitted before: the delivery or the planner was repeated
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewJob:
+    """What `admit` needs to know. `priority_s` is a time credit: negative goes earlier."""
+
+    id: str
+    name: str
+    pipeline: str
+    tenant: str
+    pool: str = "default"
+    priority_s: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lane:
+    """One entry of the ready queue, as the index shows it: a hint, never a right."""
+
+    job: str
+    stamp: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PipelinePage:
+    """Pipelines, newest first. `next` is the cursor of the page after, or None at the end."""
+
+    pipelines: tuple[Pipeline, ...]
+    next: str | None
+
+
+class PipelineStore(Protocol):
+    """The record of pipelines and the specs of their jobs."""
+
+    def put_pipeline(self, pipeline: Pipeline) -> bool:
+        """Store a RECEIVED pipeline if its id is new; return whether it was. One write unit + index."""
+        ...
+
+    def get_pipeline(self, pipeline: str) -> Pipeline | None:
+        """Return the pipeline, read consistently."""
+        ...
+
+    def list_pipelines(self, *, limit: int = 25, cursor: str | None = None) -> PipelinePage:
+        """Return a page, newest first. A malformed cursor raises `PayloadError`."""
+        ...
+
+    def unplanned(self, *, before: datetime, limit: int = 25) -> Sequence[str]:
+        """Return ids of pipelines RECEIVED before that time whose planning never finished."""
+        ...
+
+    def put_specs(self, specs: Mapping[str, JobSpec]) -> None:
+        """Store the spec of each job id; identical on a repeat, since planning is pure."""
+        ...
+
+    def get_spec(self, job: str) -> JobSpec | None:
+        """Return the spec of a job."""
+        ...
+
+    def mark_planned(self, pipeline: str, *, jobs: Sequence[JobRef], now: datetime) -> bool:
+        """RECEIVED → PLANNED with these jobs; False if it was not RECEIVED.
+
+        Called before the jobs are admitted, so that a pipeline never lacks a job that runs; the
+        pipeline leaves `unplanned` only by `mark_admitted` or `end_pipeline`.
+        """
+        ...
+
+    def mark_admitted(self, pipeline: str) -> None:
+        """Take a PLANNED pipeline out of `unplanned`: all its jobs have been admitted."""
+        ...
+
+    def end_pipeline(self, pipeline: str, *, outcome: Outcome, reason: str, now: datetime) -> bool:
+        """→ ENDED unless it has ended; False if it had."""
+        ...
+
+
+class JobQueue(Protocol):
+    """The queue: one item per job is queue entry, lease and record."""
+
+    def admit(self, job: NewJob, *, now: datetime) -> Admission:
+        """Take the tenant's slot and make the job READY, or PENDING when the tenant is full.
+
+        The stamp is `now + priority + slots in use x quantum / weight`. A PENDING job gets one
+        self-promote at once, which closes most of the lost-wake-up window.
+        """
+        ...
+
+    def promote(self, tenant: str, *, now: datetime) -> str | None:
+        """PENDING → READY for the head of the tenant's backlog, if it has room; return its id."""
+        ...
+
+    def ready(self, pool: str, *, limit: int = 10) -> Sequence[Lane]:
+        """Return the first entries of the pool's lane, best stamp first."""
+        ...
+
+    def claim(
+        self, job: str, *, host: Host, nonce: str, lease_until: datetime, now: datetime
+    ) -> Job | None:
+        """READY → LEASED with fence + 1, and the host's slot, in one transaction.
+
+        The host must be UP, of the generation seen in `host`, and have a free slot. `nonce` is
+        fresh for each call; a lost answer is recognised by it. Returns the job as claimed, or
+        None when job or host had changed.
+        """
+        ...
+
+    def bind(
+        self, job: str, *, fence: int, host: str, lease_until: datetime, now: datetime
+    ) -> Job | None:
+        """LEASED, or RUNNING on this host, with this fence → RUNNING. None: the attempt is lost."""
+        ...
+
+    def heartbeat(self, job: str, *, fence: int, lease_until: datetime) -> JobState | None:
+        """Renew the lease of a RUNNING or CANCELLING attempt; return its state. None: lost.
+
+        One write unit. The caller learns of a cancel from the returned state.
+        """
+        ...
+
+    def finish(
+        self, job: str, *, fence: int, outcome: Outcome, reason: str, now: datetime
+    ) -> Job | None:
+        """LEASED, RUNNING or CANCELLING with this fence → DONE; frees tenant and host slot.
+
+        One transaction. A CANCELLING job always ends as CANCELLED, whatever `outcome` says. Returns
+        the job as it is once DONE by this fence, also on a repeat; None when the fence is lost.
+        """
+        ...
+
+    def release(self, job: str, *, fence: int, reason: str, now: datetime) -> bool:
+        """LEASED with this fence → READY with the old stamp; the attempt is not charged."""
+        ...
+
+    def requeue(self, job: Job, *, reason: str, now: datetime) -> bool:
+        """LEASED or RUNNING → READY with the old stamp, if fence and lease are still as in `job`.
+
+        Frees the host's slot in the same transaction; the tenant's stays taken.
+        """
+        ...
+
+    def cancel(self, job: str, *, outcome: Outcome, reason: str, now: datetime) -> Job | None:
+        """Cancel in any state; return the job as it is afterwards, None if there is none.
+
+        PENDING and READY end at once with `outcome` (CANCELLED or SUPERSEDED); LEASED and RUNNING
+        become CANCELLING and keep their slots until the attempt is gone; DONE stays.
+        """
+        ...
+
+    def get_job(self, job: str) -> Job | None:
+        """Return the job, read consistently."""
+        ...
+
+    def get_jobs(self, jobs: Iterable[str]) -> Mapping[str, Job]:
+        """Return those of the jobs that exist, by id."""
+        ...
+
+    def live_jobs(self) -> Iterator[Job]:
+        """Yield every job that holds a tenant's slot (READY and live ones), through active tenants."""
+        ...
+
+    def pending_tenants(self) -> Iterator[str]:
+        """Yield every tenant that may have a backlog: the active ones."""
+        ...
+
+    def get_tenant(self, tenant: str) -> Tenant | None:
+        """Return the tenant; None before its first job."""
+        ...
+
+    def put_tenant_limit(self, tenant: str, *, limit: int, weight: int = 1) -> None:
+        """Create the tenant or change its limit; may go below what runs."""
+        ...
+
+    def register_host(self, host: Host) -> Host:
+        """Create or update a host: slots, state, generation, address. Its jobs are kept."""
+        ...
+
+    def set_host_state(self, host: str, state: HostState) -> None:
+        """Change whether the host takes jobs."""
+        ...
+
+    def get_host(self, host: str) -> Host | None:
+        """Return the host, read consistently."""
+        ...
+
+    def hosts(self, pool: str) -> Sequence[Host]:
+        """Return all hosts of the pool."""
+        ...
+
+    def last_sweep(self, *, now: datetime) -> datetime | None:
+        """Return when the sweeper last passed, and record this pass: for the outage amnesty."""
+        ...
