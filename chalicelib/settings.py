@@ -93,7 +93,7 @@ class Settings:
             SettingError: a value is not of its type, or not above zero.
         """
         found = os.environ if environ is None else environ
-        values = {}
+        values: dict[str, Any] = {}
         for item in fields(cls):
             variable = item.metadata["variable"]
             if found.get(variable):
@@ -101,7 +101,7 @@ class Settings:
         return cls(**values)
 
 
-def _parse(variable: str, text: str, default: object) -> object:
+def _parse(variable: str, text: str, default: object) -> Any:
     if isinstance(default, str):
         return text.rstrip("/") if text.startswith("http") else text
     try:
