@@ -1,0 +1,1 @@
+"""Starting what runs by itself: planners and executions of `run_job`. See `protocol`."""
