@@ -22,7 +22,16 @@ from chalicelib.model.names import (
     parse_container_name,
     pipeline_id,
 )
-from chalicelib.model.records import Host, Job, JobRef, Pipeline, PipelineState, Source, Tenant
+from chalicelib.model.records import (
+    Host,
+    Job,
+    JobRef,
+    Pipeline,
+    PipelineState,
+    Source,
+    Tenant,
+    pipeline_outcome,
+)
 from chalicelib.model.spec import CheckoutStep, JobSpec, RunStep, Step, When
 from chalicelib.model.states import (
     HOLDS_SLOT,
@@ -70,4 +79,5 @@ __all__ = [
     "parse_report",
     "parse_result",
     "pipeline_id",
+    "pipeline_outcome",
 ]

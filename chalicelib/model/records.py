@@ -3,14 +3,23 @@
 Rule of this file: shapes only. Times are aware; None means "has not happened".
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
 from chalicelib.model.states import LIVE, HostState, JobState, Outcome
 
-__all__ = ["Host", "Job", "JobRef", "Pipeline", "PipelineState", "Source", "Tenant"]
+__all__ = [
+    "Host",
+    "Job",
+    "JobRef",
+    "Pipeline",
+    "PipelineState",
+    "Source",
+    "Tenant",
+    "pipeline_outcome",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,3 +179,26 @@ class Host:
     jobs: Mapping[str, int] = field(default_factory=dict)
     generation: str = ""
     address: str = ""
+
+
+_WORST_FIRST = (
+    Outcome.FAILED,
+    Outcome.TIMED_OUT,
+    Outcome.INFRASTRUCTURE,
+    Outcome.CANCELLED,
+    Outcome.SUPERSEDED,
+)
+
+
+def pipeline_outcome(jobs: Sequence[Job]) -> tuple[Outcome, str] | None:
+    """Return the outcome of a pipeline with these jobs and its reason; None while one is not DONE.
+
+    The worst outcome is the pipeline's, and the first job that has it gives the reason.
+    """
+    if any(job.state is not JobState.DONE for job in jobs):
+        return None
+    for outcome in _WORST_FIRST:
+        for job in jobs:
+            if job.outcome is outcome:
+                return outcome, f"{job.name}: {job.reason}" if job.reason else job.name
+    return Outcome.SUCCEEDED, ""

@@ -11,7 +11,7 @@ the driver's own retries; then nothing is known, and the caller repeats or gives
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Protocol
 
@@ -222,6 +222,10 @@ class JobQueue(Protocol):
         """Return all hosts of the pool."""
         ...
 
-    def last_sweep(self, *, now: datetime) -> datetime | None:
-        """Return when the sweeper last passed, and record this pass: for the outage amnesty."""
+    def note_sweep(self, *, now: datetime, longest_gap: timedelta) -> datetime:
+        """Record that the sweeper passes now; return since when it has passed without a gap.
+
+        A gap longer than `longest_gap` (an outage, a stopped installation) starts the time anew;
+        so does the first sweep ever. It is what the outage amnesty is counted from.
+        """
         ...

@@ -1,0 +1,55 @@
+"""What every service is given: the drivers, the clock, and the numbers that rule them.
+
+Services take one `Berth` and the particulars of the call. They never choose a driver, read a
+setting or the time by themselves; `wiring` builds this value.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from chalicelib.clock import Clock
+from chalicelib.fleet.protocol import ContainerLimits, HostDriver
+from chalicelib.github.protocol import Github
+from chalicelib.keyring.protocol import Keyring
+from chalicelib.logs.protocol import LogStore
+from chalicelib.model import Host
+from chalicelib.queue.protocol import JobQueue, PipelineStore
+from chalicelib.sequencer.protocol import Sequencer
+
+__all__ = ["Berth", "Policy"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """The numbers. Meanings and defaults are those of `settings.Settings`."""
+
+    lease: timedelta = timedelta(seconds=90)
+    claim_lease: timedelta = timedelta(seconds=120)
+    heartbeat: timedelta = timedelta(seconds=30)
+    sweep_period: timedelta = timedelta(seconds=60)
+    plan_grace: timedelta = timedelta(seconds=30)
+    max_attempts: int = 3
+    job_time_limit: timedelta = timedelta(hours=1)
+    log_limit_bytes: int = 50 * 1024 * 1024
+    limits: ContainerLimits = field(default_factory=ContainerLimits)
+    api_url: str = "http://127.0.0.1:8700"
+    lxd_socket: str = "/var/lib/lxd/unix.socket"
+    lxd_project: str = "berth"
+    host_state_dir: str = "/var/lib/berth"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Berth:
+    """The drivers. `host` opens the driver of one host; `nonce` returns fresh random text."""
+
+    queue: JobQueue
+    pipelines: PipelineStore
+    logs: LogStore
+    github: Github
+    sequencer: Sequencer
+    keyring: Keyring
+    host: Callable[[Host], HostDriver]
+    clock: Clock
+    nonce: Callable[[], str]
+    policy: Policy

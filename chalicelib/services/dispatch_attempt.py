@@ -1,0 +1,105 @@
+"""Bring a claimed attempt onto its host: container, lease, supervisor."""
+
+from datetime import timedelta
+
+from chalicelib.errors import FenceLostError, NotFoundError
+from chalicelib.fleet.protocol import AttemptPlan
+from chalicelib.keyring.signing import Ticket, seal_ticket
+from chalicelib.model import Job, JobSpec, JobState, Pipeline, container_name
+from chalicelib.services.context import Berth
+
+__all__ = ["dispatch_attempt"]
+
+_TICKET_SPARE = timedelta(hours=24)
+"""A ticket outlives the job's limit by this, so that a control plane that was away still gets its log."""
+
+
+def dispatch_attempt(berth: Berth, *, job: str, fence: int, task_token: str) -> str:
+    """Make the container, bind the job to the host, start the supervisor; return the host's id.
+
+    Safe to repeat: every effect is named by (job, fence).
+
+    Raises:
+        FenceLostError: the job has a newer attempt, was cancelled, or has ended.
+        HostUnreachableError: the host did not answer.
+        ImageMissingError: the host lacks the job's image.
+        StoreUnavailableError: the store did not answer.
+    """
+    record = berth.queue.get_job(job)
+    if (
+        record is None
+        or record.fence != fence
+        or record.state not in {JobState.LEASED, JobState.RUNNING}
+    ):
+        raise FenceLostError(job=job, fence=fence)
+    spec, pipeline = _load(berth, record)
+    host = berth.queue.get_host(record.host)
+    if host is None:
+        raise FenceLostError(job=job, fence=fence)
+    plan = _plan(berth, job=record, spec=spec, pipeline=pipeline, task_token=task_token)
+    driver = berth.host(host)
+    driver.make_container(plan)
+    now = berth.clock.now()
+    bound = berth.queue.bind(
+        job, fence=fence, host=host.id, lease_until=now + berth.policy.lease, now=now
+    )
+    if bound is None:
+        driver.remove_attempt(job, fence)
+        raise FenceLostError(job=job, fence=fence)
+    driver.start_supervisor(plan)
+    return host.id
+
+
+def _load(berth: Berth, job: Job) -> tuple[JobSpec, Pipeline]:
+    spec = berth.pipelines.get_spec(job.id)
+    pipeline = berth.pipelines.get_pipeline(job.pipeline)
+    if spec is None or pipeline is None:
+        raise NotFoundError(reason=f"job {job.id} has no spec or no pipeline")
+    return spec, pipeline
+
+
+def _plan(
+    berth: Berth, *, job: Job, spec: JobSpec, pipeline: Pipeline, task_token: str
+) -> AttemptPlan:
+    policy = berth.policy
+    now = berth.clock.now()
+    ticket = seal_ticket(
+        Ticket(job=job.id, fence=job.fence, task_token=task_token),
+        berth.keyring.keys(now=now).ticket,
+        expires=now + policy.job_time_limit + _TICKET_SPARE,
+    )
+    source = pipeline.source
+    return AttemptPlan(
+        job=job.id,
+        fence=job.fence,
+        image=spec.image,
+        limits=policy.limits,
+        ticket=ticket,
+        supervisor={
+            **spec.to_json(),
+            "version": 1,
+            "job": job.id,
+            "job_name": job.name,
+            "fence": job.fence,
+            "pipeline": pipeline.id,
+            "build_url": f"{policy.api_url}/pipelines/{pipeline.id}",
+            "api_url": policy.api_url,
+            "container": container_name(job.id, job.fence),
+            "lxd_socket": policy.lxd_socket,
+            "lxd_project": policy.lxd_project,
+            "repository_cache": f"{policy.host_state_dir}/repositories",
+            "source": {
+                "clone_url": source.clone_url,
+                "repository": source.repository,
+                "sha": source.sha,
+                "ref": source.ref,
+            },
+            # The user of CircleCI's convenience images, which the base image has too.
+            "home": "/home/circleci",
+            "uid": 3434,
+            "gid": 3434,
+            "time_limit_s": policy.job_time_limit.total_seconds(),
+            "heartbeat_s": policy.heartbeat.total_seconds(),
+            "log_limit_bytes": policy.log_limit_bytes,
+        },
+    )

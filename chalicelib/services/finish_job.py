@@ -1,0 +1,89 @@
+"""End a job by the stored result of its attempt, and pass on what it held."""
+
+from chalicelib.errors import FenceLostError, NotFoundError
+from chalicelib.model import Job, Outcome, PipelineState, Result, pipeline_outcome
+from chalicelib.services.claim_job import claim_ready
+from chalicelib.services.context import Berth
+
+__all__ = ["close_pipeline", "end_job", "finish_job", "pass_on_slot", "try_again"]
+
+
+def finish_job(berth: Berth, *, job: str, fence: int) -> Outcome | None:
+    """Finish the job by the result stored for this fence; None when it goes to another attempt.
+
+    An attempt that ended for an infrastructure reason is retried while attempts are left.
+    Safe to repeat.
+
+    Raises:
+        FenceLostError: the attempt is not the job's live one, nor the one that ended it.
+        NotFoundError: no result is stored for this fence.
+        StoreUnavailableError: the store did not answer.
+    """
+    result = berth.logs.get_result(job, fence)
+    if result is None:
+        raise NotFoundError(reason=f"no result of attempt {job}-{fence}")
+    if result.outcome is Outcome.INFRASTRUCTURE and _retried(berth, job, fence, result):
+        return None
+    ended = end_job(berth, job=job, fence=fence, outcome=result.outcome, reason=result.reason)
+    return ended.outcome
+
+
+def end_job(berth: Berth, *, job: str, fence: int, outcome: Outcome, reason: str) -> Job:
+    """Seal the log, finish the job, close its pipeline, pass its slot on; return the job as DONE.
+
+    The log is sealed first: a kill after `finish` must not leave chunks to their TTL.
+
+    Raises:
+        FenceLostError: the attempt is not the job's live one, nor the one that ended it.
+        StoreUnavailableError: the store did not answer.
+    """
+    berth.logs.seal(job, fence)
+    now = berth.clock.now()
+    ended = berth.queue.finish(job, fence=fence, outcome=outcome, reason=reason, now=now)
+    if ended is None:
+        raise FenceLostError(job=job, fence=fence)
+    pass_on_slot(berth, ended)
+    close_pipeline(berth, ended.pipeline)
+    return ended
+
+
+def try_again(berth: Berth, job: Job, *, reason: str) -> bool:
+    """Requeue a lost attempt's job if it has attempts left and is still as seen; return whether.
+
+    The caller claims, after it has removed what the attempt left on the host.
+    """
+    if job.attempts >= berth.policy.max_attempts:
+        return False
+    return berth.queue.requeue(job, reason=reason, now=berth.clock.now())
+
+
+def pass_on_slot(berth: Berth, job: Job) -> None:
+    """Promote the tenant's next job and claim for the freed host slot. Safe to repeat."""
+    berth.queue.promote(job.tenant, now=berth.clock.now())
+    claim_ready(berth, pool=job.pool, most=4)
+
+
+def close_pipeline(berth: Berth, pipeline_id: str) -> Outcome | None:
+    """End the pipeline if all its jobs have ended; return its outcome then. Safe to repeat."""
+    pipeline = berth.pipelines.get_pipeline(pipeline_id)
+    if pipeline is None or pipeline.state is not PipelineState.PLANNED:
+        return pipeline.outcome if pipeline else None
+    jobs = berth.queue.get_jobs(ref.id for ref in pipeline.jobs)
+    if len(jobs) < len(pipeline.jobs):
+        return None
+    verdict = pipeline_outcome([jobs[ref.id] for ref in pipeline.jobs])
+    if verdict is None:
+        return None
+    outcome, reason = verdict
+    berth.pipelines.end_pipeline(pipeline_id, outcome=outcome, reason=reason, now=berth.clock.now())
+    return outcome
+
+
+def _retried(berth: Berth, job_id: str, fence: int, result: Result) -> bool:
+    job = berth.queue.get_job(job_id)
+    if job is None or job.fence != fence or not job.live:
+        return False
+    if not try_again(berth, job, reason=result.reason):
+        return False
+    claim_ready(berth, pool=job.pool, most=4)
+    return True

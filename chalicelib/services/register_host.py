@@ -1,0 +1,29 @@
+"""Register a host by hand: the `static` provider."""
+
+from chalicelib.model import Host
+from chalicelib.services.claim_job import claim_ready
+from chalicelib.services.context import Berth
+
+__all__ = ["register_host"]
+
+
+def register_host(berth: Berth, host: Host) -> Host:
+    """Create or update a host and claim for its free slots; return it as stored. Safe to repeat.
+
+    Raises:
+        HostUnreachableError: the host did not answer.
+        StoreUnavailableError: the store did not answer.
+    """
+    generation = berth.host(host).generation()
+    stored = berth.queue.register_host(
+        Host(
+            id=host.id,
+            pool=host.pool,
+            slots=host.slots,
+            state=host.state,
+            generation=generation,
+            address=host.address,
+        )
+    )
+    claim_ready(berth, pool=host.pool)
+    return stored
