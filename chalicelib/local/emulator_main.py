@@ -1,0 +1,216 @@
+"""Runs ministack 1.5.33 with the patches that Berth needs. Run by the emulator's own interpreter.
+
+Each patch names the fault it repairs and checks the text or value it replaces, so that another
+version of ministack stops here with a sentence instead of going wrong later. Nothing of Berth may
+be imported: the emulator's virtual environment does not have it.
+"""
+
+import asyncio
+import hashlib
+import json
+import logging
+import os
+import shutil
+import signal
+import sys
+import tempfile
+import threading
+import zipfile
+from collections.abc import Awaitable, Callable, MutableMapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs
+
+import ministack.services.lambda_svc as functions
+import ministack.services.stepfunctions as machines
+from ministack import app
+from ministack.core import lambda_runtime as runtime
+from ministack.core import persistence
+
+__all__ = ["main"]
+
+_WARM_PATH = "/_berth/warm"
+_SNAPSHOT_PATH = "/_berth/snapshot"
+_SNAPSHOT_LIMIT_S = 30.0
+
+_log = logging.getLogger("berth")
+_invocation = threading.local()
+
+
+def main() -> None:
+    """Patch ministack and serve until SIGTERM."""
+    _report_exception_classes()
+    _run_dynamodb_tasks_on_the_loop()
+    _answer_without_waiting_for_log_lines()
+    _share_unpacked_functions()
+    app.app = _with_own_paths(app.app)
+    app.main()
+
+
+def _expect(holds: bool, what: str) -> None:  # noqa: FBT001 - reads as a sentence at each call
+    if not holds:
+        sys.exit(
+            f"berth: this ministack is not the one the patches were written for: {what}. "
+            "Install what requirements-emulator.txt pins."
+        )
+
+
+def _report_exception_classes() -> None:
+    """Let `Retry` and `Catch` see the class of a Lambda's exception, not `Runtime.HandlerError`."""
+    old = '"error": str(e), "trace": traceback.format_exc()'
+    new = '"error": str(e), "error_type": type(e).__name__, "trace": traceback.format_exc()'
+    _expect(runtime._PYTHON_WORKER_SCRIPT.count(old) == 1, "the worker script reports errors anew")
+    runtime._PYTHON_WORKER_SCRIPT = runtime._PYTHON_WORKER_SCRIPT.replace(old, new)
+    invoke, execute = runtime.Worker.invoke, functions._execute_function_warm
+
+    def invoke_and_remember(self: Any, *args: Any, **named: Any) -> Any:
+        _invocation.answer = invoke(self, *args, **named)
+        return _invocation.answer
+
+    def execute_and_name_error(func: Any, event: Any, request_id: str) -> Any:
+        _invocation.answer = None
+        outcome = execute(func, event, request_id)
+        answer = _invocation.answer or {}
+        if outcome.get("error") and answer.get("error_type"):
+            outcome["body"] = {
+                "errorMessage": answer.get("error", ""),
+                "errorType": answer["error_type"],
+                "requestId": request_id,
+                "stackTrace": (answer.get("trace") or "").splitlines(keepends=True)[1:-1],
+            }
+        return outcome
+
+    runtime.Worker.invoke = invoke_and_remember
+    functions._execute_function_warm = execute_and_name_error
+
+
+def _run_dynamodb_tasks_on_the_loop() -> None:
+    """Keep optimised DynamoDB tasks from losing updates: run them where HTTP calls run."""
+    _expect(hasattr(machines, "_invoke_dynamodb"), "optimised DynamoDB tasks are made elsewhere")
+    call = machines._invoke_dynamodb
+
+    def on_the_loop(operation: Any, request: Any) -> Any:
+        box: dict[str, Any] = {}
+
+        async def handler(*_: Any) -> tuple[int, dict[str, str], bytes]:
+            try:
+                box["result"] = call(operation, request)
+            except BaseException as error:  # noqa: BLE001 - carried over to the calling thread
+                box["error"] = error
+            return 200, {}, b"{}"
+
+        app.call_service_handler_sync(handler, "POST", "/", {}, b"", {})
+        if "error" in box:
+            raise box["error"]
+        return box["result"]
+
+    machines._invoke_dynamodb = on_the_loop
+
+
+def _answer_without_waiting_for_log_lines() -> None:
+    """Wait 2 ms, not 50, for the log of an invocation that logs nothing.
+
+    A late line is not lost: it goes into the log of the worker's next invocation.
+    """
+    drain = runtime.Worker._drain_stderr_bounded
+    _expect(drain.__defaults__ == (0.050, 0.005, 0.250), "the log of an invocation is read anew")
+    drain.__defaults__ = (0.002, 0.002, 0.250)
+
+
+def _share_unpacked_functions() -> None:
+    """Unpack and compile a function's code once, not once per worker: 1 s less per cold start."""
+    shared = Path(tempfile.gettempdir()) / "shared-code"
+    shutil.rmtree(shared, ignore_errors=True)
+    lock = threading.Lock()
+
+    class SharingZipFile(zipfile.ZipFile):
+        def extractall(self, path: Any = None, members: Any = None, pwd: Any = None) -> None:
+            target = Path(path)
+            if target.name != "code":
+                super().extractall(path, members, pwd)
+                return
+            digest = hashlib.sha256(Path(str(self.filename)).read_bytes()).hexdigest()
+            home = shared / digest
+            with lock:
+                if not home.exists():
+                    part = home.with_suffix(".part")
+                    super().extractall(part, members, pwd)
+                    part.rename(home)
+            target.rmdir()
+            target.symlink_to(home, target_is_directory=True)
+
+    sharing = type(zipfile)("zipfile")
+    sharing.__dict__.update(zipfile.__dict__)
+    sharing.ZipFile = SharingZipFile  # type: ignore[attr-defined]
+    _expect(runtime.zipfile is zipfile, "functions are unpacked anew")
+    runtime.zipfile = sharing
+
+
+def _with_own_paths(
+    serve: Callable[[Any, Any, Any], Awaitable[None]],
+) -> Callable[[Any, Any, Any], Awaitable[None]]:
+    async def served(scope: MutableMapping[str, Any], receive: Any, send: Any) -> None:
+        path = scope.get("path")
+        if scope["type"] == "http" and path in {_WARM_PATH, _SNAPSHOT_PATH}:
+            work = _snapshot if path == _SNAPSHOT_PATH else _warm
+            query = scope.get("query_string", b"").decode()
+            body = json.dumps(await work(query)).encode()
+            headers = [(b"content-type", b"application/json")]
+            await send({"type": "http.response.start", "status": 200, "headers": headers})
+            await send({"type": "http.response.body", "body": body})
+            return
+        await serve(scope, receive, send)
+
+    return served
+
+
+async def _snapshot(_query: str) -> dict[str, Any]:
+    """Save the state as a graceful stop would, in a forked copy, so that requests do not wait."""
+    if not persistence.PERSIST_STATE:
+        return {"saved": False}
+    child = os.fork()
+    if child == 0:
+        try:
+            persistence.save_all(app._build_persistence_save_dict())
+            os._exit(0)
+        finally:
+            os._exit(1)
+    ended = asyncio.create_task(asyncio.to_thread(os.waitpid, child, 0))
+    done, _ = await asyncio.wait([ended], timeout=_SNAPSHOT_LIMIT_S)
+    if not done:
+        os.kill(child, signal.SIGKILL)  # another thread held a lock at the fork; try again later
+    _, status = await ended
+    return {"saved": status == 0}
+
+
+async def _warm(query: str) -> dict[str, Any]:
+    """Start workers ahead of their first call, as provisioned concurrency does: `?workers=N`."""
+    wanted = int(parse_qs(query).get("workers", ["1"])[0])
+    records = list(functions._functions._data.values())
+    calls = [asyncio.to_thread(_start_workers, record, wanted) for record in records]
+    return {"workers": sum(await asyncio.gather(*calls))}
+
+
+def _start_workers(record: dict[str, Any], wanted: int) -> int:
+    config, leased = record["config"], []
+    if not record.get("code_zip"):
+        return 0
+    try:
+        for _ in range(wanted):
+            worker, _reason = runtime.acquire_worker(
+                config["FunctionName"], config, record["code_zip"]
+            )
+            leased.append(worker)
+            runtime.ensure_spawned(worker)
+    except RuntimeError:
+        _log.exception("function %s does not start", config["FunctionName"])
+        runtime.invalidate_worker(config["FunctionName"])
+        return 0
+    finally:
+        for worker in leased:
+            runtime.release_worker(worker)
+    return len(leased)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,183 @@
+"""Background processes that outlive the command that started them, and how to find them again.
+
+A process is known by its id and its start time, as the kernel counts it: an id that was reused by
+another program is never taken for ours, and never killed.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from chalicelib.errors import LocalStackError
+
+__all__ = [
+    "Daemon",
+    "find",
+    "find_living",
+    "holder_of_port",
+    "kill",
+    "start",
+    "start_time",
+    "stop",
+    "wait_ready",
+]
+
+_POLL_S = 0.02
+_TAIL_LINES = 15
+_children: dict[int, subprocess.Popen[bytes]] = {}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Daemon:
+    """A background process of ours.
+
+    Attributes:
+        name: also names its record and its log file.
+        pid: process id; it leads its own session and process group.
+        started: kernel clock ticks from boot to its start.
+    """
+
+    name: str
+    pid: int
+    started: int
+
+    def alive(self) -> bool:
+        """Return whether this very process runs; a zombie does not."""
+        return start_time(self.pid) == self.started
+
+
+def start_time(pid: int) -> int | None:
+    """Return the start of a running process in clock ticks after boot; None when it is gone."""
+    child = _children.get(pid)
+    if child is not None and child.poll() is not None:
+        return None
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return None
+    return None if fields[0] in "ZX" else int(fields[19])
+
+
+def start(
+    command: Sequence[str], *, name: str, folder: Path, log: Path, environment: Mapping[str, str]
+) -> Daemon:
+    """Start `command` detached, with its output appended to `log`, and record it in `folder`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("ab") as output:
+        process = subprocess.Popen(
+            list(command),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            env=dict(environment),
+            start_new_session=True,
+        )
+    _children[process.pid] = process
+    daemon = Daemon(name=name, pid=process.pid, started=start_time(process.pid) or 0)
+    part = folder / f"{name}.part"
+    part.write_text(json.dumps(asdict(daemon)))
+    part.rename(folder / f"{name}.json")
+    return daemon
+
+
+def find(name: str, folder: Path) -> Daemon | None:
+    """Return the recorded process of that name, alive or not; None when there is no record."""
+    try:
+        return Daemon(**json.loads((folder / f"{name}.json").read_text()))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def find_living(name: str, folder: Path) -> Daemon | None:
+    """Return the recorded process of that name if it runs."""
+    daemon = find(name, folder)
+    return daemon if daemon and daemon.alive() else None
+
+
+def stop(name: str, folder: Path, *, grace_s: float = 20.0) -> bool:
+    """Stop the recorded process: SIGTERM, then SIGKILL to its group after `grace_s`.
+
+    Returns:
+        Whether it ended by itself (also when it was not running). The record is removed.
+    """
+    daemon, graceful = find_living(name, folder), True
+    if daemon:
+        os.kill(daemon.pid, signal.SIGTERM)
+        graceful = _wait_gone(daemon, grace_s)
+        if not graceful:
+            os.killpg(daemon.pid, signal.SIGKILL)
+            _wait_gone(daemon, grace_s)
+    (folder / f"{name}.json").unlink(missing_ok=True)
+    return graceful
+
+
+def kill(name: str, folder: Path, *, limit_s: float = 10.0) -> None:
+    """Kill the recorded process without warning, as a crash would; return when it is gone."""
+    daemon = find_living(name, folder)
+    if daemon:
+        os.kill(daemon.pid, signal.SIGKILL)
+        _wait_gone(daemon, limit_s)
+
+
+def _wait_gone(daemon: Daemon, limit_s: float) -> bool:
+    deadline = time.monotonic() + limit_s
+    while daemon.alive():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(_POLL_S)
+    return True
+
+
+def wait_ready(daemon: Daemon, ready: Callable[[], bool], *, log: Path, limit_s: float) -> None:
+    """Return once `ready()` holds.
+
+    Raises:
+        LocalStackError: the process ended, or is not ready after `limit_s`; with its last words.
+    """
+    deadline = time.monotonic() + limit_s
+    while not ready():
+        if daemon.alive() and time.monotonic() < deadline:
+            time.sleep(_POLL_S)
+            continue
+        lines = log.read_text(errors="replace").splitlines()[-_TAIL_LINES:]
+        state = "is not ready" if daemon.alive() else "ended"
+        raise LocalStackError(
+            reason="\n  ".join([f"{daemon.name} {state}; its last words:", *lines]),
+            cure=f"read {log}, then run ./berth doctor",
+        )
+
+
+def holder_of_port(port: int) -> str | None:
+    """Return who listens on that port of 127.0.0.1 or of all addresses, as `name (pid n)`."""
+    inodes = _listening_inodes(port)
+    if not inodes:
+        return None
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            links = {str(entry.readlink()) for entry in (folder / "fd").iterdir()}
+        except OSError:
+            continue
+        if links & inodes:
+            name = (folder / "comm").read_text().strip()
+            return f"{name} (pid {folder.name})"
+    return "another program"
+
+
+def _listening_inodes(port: int) -> set[str]:
+    listening, found = "0A", set()
+    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
+        try:
+            rows = Path(table).read_text().splitlines()[1:]
+        except OSError:
+            continue
+        for row in rows:
+            fields = row.split()
+            if fields[3] == listening and int(fields[1].rpartition(":")[2], 16) == port:
+                found.add(f"socket:[{fields[9]}]")
+    return found
