@@ -9,13 +9,13 @@ from typing import Any
 
 from chalice import Chalice, Rate
 
-from chalicelib.entrypoints import tasks
-from chalicelib.entrypoints.routes import blueprint, middleware
+from chalicelib.entrypoints import api, routes, tasks
 
 app = Chalice(app_name="berth")
 app.api.binary_types = ["application/octet-stream", "application/zip"]
-app.register_middleware(middleware, "all")
-app.register_blueprint(blueprint)
+app.register_middleware(routes.middleware, "http")
+app.register_blueprint(routes.blueprint)
+app.register_blueprint(api.blueprint)
 
 
 @app.lambda_function(name="plan_pipeline")
@@ -46,3 +46,9 @@ def recover_attempt(event: dict[str, Any], _context: Any) -> dict[str, Any]:
 def sweep(event: Any) -> dict[str, Any]:
     """Repair whatever a killed actor left."""
     return tasks.sweep(event)
+
+
+@app.lambda_function(name="register_host")
+def register_host(event: dict[str, Any], _context: Any) -> dict[str, Any]:
+    """Register a host by hand."""
+    return tasks.register_host(event)

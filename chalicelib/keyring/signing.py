@@ -31,17 +31,28 @@ class Ticket:
 
     `task_token` is the Step Functions token of the waiting task: it travels with the supervisor,
     signed, so that no write is spent on keeping it. Without AWS credentials it is of no use.
+    `pipeline` and `delivery` are for the log lines of the callbacks.
     """
 
     job: str
     fence: int
     task_token: str
+    pipeline: str = ""
+    delivery: str = ""
 
 
 def seal_ticket(ticket: Ticket, key: Secret, *, expires: datetime) -> str:
     """Return the bearer token of an attempt."""
+    payload = {
+        "for": "attempt",
+        "job": ticket.job,
+        "fence": ticket.fence,
+        "task": ticket.task_token,
+        "pipeline": ticket.pipeline,
+        "delivery": ticket.delivery,
+    }
     return _seal(
-        {"for": "attempt", "job": ticket.job, "fence": ticket.fence, "task": ticket.task_token},
+        payload,
         key,
         expires=expires,
     )
@@ -58,7 +69,13 @@ def open_ticket(text: str, key: Secret, *, job: str, fence: int, now: datetime) 
         raise TicketError(reason="the ticket is not valid")
     if (payload["job"], payload["fence"]) != (job, fence):
         raise TicketError(reason="the ticket is for another attempt")
-    return Ticket(job=job, fence=fence, task_token=payload["task"])
+    return Ticket(
+        job=job,
+        fence=fence,
+        task_token=payload["task"],
+        pipeline=payload["pipeline"],
+        delivery=payload["delivery"],
+    )
 
 
 def seal_code(purpose: str, nonce: str, key: Secret, *, expires: datetime) -> str:

@@ -112,6 +112,7 @@ class Job:
         name: as in the config.
         pipeline: id of its pipeline.
         tenant: whose slot it takes.
+        delivery: the delivery that asked for it; a log key.
         pool: which hosts may run it.
         state: see `states.JobState`.
         fence: 0 before the first claim, then the number of the current or last attempt.
@@ -131,6 +132,7 @@ class Job:
     name: str
     pipeline: str
     tenant: str
+    delivery: str = ""
     pool: str = "default"
     state: JobState
     fence: int = 0

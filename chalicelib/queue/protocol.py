@@ -46,6 +46,7 @@ class NewJob:
     name: str
     pipeline: str
     tenant: str
+    delivery: str = ""
     pool: str = "default"
     priority_s: int = 0
 
@@ -141,9 +142,20 @@ class JobQueue(Protocol):
         ...
 
     def bind(
-        self, job: str, *, fence: int, host: str, lease_until: datetime, now: datetime
+        self,
+        job: str,
+        *,
+        fence: int,
+        host: str,
+        lease_until: datetime,
+        now: datetime,
+        hops: Mapping[str, datetime] | None = None,
     ) -> Job | None:
-        """LEASED, or RUNNING on this host, with this fence → RUNNING. None: the attempt is lost."""
+        """LEASED, or RUNNING on this host, with this fence → RUNNING. None: the attempt is lost.
+
+        One write unit. `host` is the one that was claimed. `hops` are times of `dispatched` and
+        `started`, which ride along; a hop once recorded stays.
+        """
         ...
 
     def heartbeat(self, job: str, *, fence: int, lease_until: datetime) -> JobState | None:
@@ -154,17 +166,29 @@ class JobQueue(Protocol):
         ...
 
     def finish(
-        self, job: str, *, fence: int, outcome: Outcome, reason: str, now: datetime
+        self,
+        job: str,
+        *,
+        fence: int,
+        outcome: Outcome,
+        reason: str,
+        now: datetime,
+        hops: Mapping[str, datetime] | None = None,
     ) -> Job | None:
         """LEASED, RUNNING or CANCELLING with this fence → DONE; frees tenant and host slot.
 
-        One transaction. A CANCELLING job always ends as CANCELLED, whatever `outcome` says. Returns
-        the job as it is once DONE by this fence, also on a repeat; None when the fence is lost.
+        One transaction. A CANCELLING job always ends as CANCELLED with the reason of the cancel,
+        whatever `outcome` and `reason` say. Returns the job as it is once DONE by this fence, also
+        on a repeat; None when the fence is lost. The caller then calls `promote`. `hops` as in
+        `bind`.
         """
         ...
 
     def release(self, job: str, *, fence: int, reason: str, now: datetime) -> bool:
-        """LEASED with this fence → READY with the old stamp; the attempt is not charged."""
+        """LEASED with this fence → READY with the old stamp; the attempt is not charged.
+
+        Frees the host's slot in the same transaction. True also on a repeat.
+        """
         ...
 
     def requeue(self, job: Job, *, reason: str, now: datetime) -> bool:
@@ -178,7 +202,8 @@ class JobQueue(Protocol):
         """Cancel in any state; return the job as it is afterwards, None if there is none.
 
         PENDING and READY end at once with `outcome` (CANCELLED or SUPERSEDED); LEASED and RUNNING
-        become CANCELLING and keep their slots until the attempt is gone; DONE stays.
+        become CANCELLING and keep their slots until the attempt is gone; DONE stays. The caller
+        calls `promote` when the job was READY.
         """
         ...
 
@@ -211,7 +236,7 @@ class JobQueue(Protocol):
         ...
 
     def set_host_state(self, host: str, state: HostState) -> None:
-        """Change whether the host takes jobs."""
+        """Change whether the host takes jobs. An unknown host raises `NotFoundError`."""
         ...
 
     def get_host(self, host: str) -> Host | None:

@@ -7,6 +7,7 @@ setting or the time by themselves; `wiring` builds this value.
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import Protocol
 
 from chalicelib.clock import Clock
 from chalicelib.fleet.protocol import ContainerLimits, HostDriver
@@ -17,7 +18,7 @@ from chalicelib.model import Host
 from chalicelib.queue.protocol import JobQueue, PipelineStore
 from chalicelib.sequencer.protocol import Sequencer
 
-__all__ = ["Berth", "Policy"]
+__all__ = ["Berth", "Identify", "Policy"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,9 +40,25 @@ class Policy:
     host_state_dir: str = "/var/lib/berth"
 
 
+class Identify(Protocol):
+    """Puts the identity of the work on the log lines that follow."""
+
+    def __call__(self, *, pipeline: str, delivery: str) -> None:
+        """Take the identity; harmless to repeat."""
+        ...
+
+
+def _nobody_logs(*, pipeline: str, delivery: str) -> None:
+    """Drop the identity."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Berth:
-    """The drivers. `host` opens the driver of one host; `nonce` returns fresh random text."""
+    """The drivers.
+
+    `host` opens the driver of one host, `nonce` returns fresh random text, `identify` is told whose
+    work this is as soon as a service has loaded it.
+    """
 
     queue: JobQueue
     pipelines: PipelineStore
@@ -53,3 +70,4 @@ class Berth:
     clock: Clock
     nonce: Callable[[], str]
     policy: Policy
+    identify: Identify = _nobody_logs

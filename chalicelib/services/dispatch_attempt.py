@@ -33,6 +33,7 @@ def dispatch_attempt(berth: Berth, *, job: str, fence: int, task_token: str) -> 
     ):
         raise FenceLostError(job=job, fence=fence)
     spec, pipeline = _load(berth, record)
+    berth.identify(pipeline=pipeline.id, delivery=pipeline.delivery)
     host = berth.queue.get_host(record.host)
     if host is None:
         raise FenceLostError(job=job, fence=fence)
@@ -64,7 +65,13 @@ def _plan(
     policy = berth.policy
     now = berth.clock.now()
     ticket = seal_ticket(
-        Ticket(job=job.id, fence=job.fence, task_token=task_token),
+        Ticket(
+            job=job.id,
+            fence=job.fence,
+            task_token=task_token,
+            pipeline=pipeline.id,
+            delivery=pipeline.delivery,
+        ),
         berth.keyring.keys(now=now).ticket,
         expires=now + policy.job_time_limit + _TICKET_SPARE,
     )

@@ -42,6 +42,7 @@ def end_job(berth: Berth, *, job: str, fence: int, outcome: Outcome, reason: str
     ended = berth.queue.finish(job, fence=fence, outcome=outcome, reason=reason, now=now)
     if ended is None:
         raise FenceLostError(job=job, fence=fence)
+    berth.identify(pipeline=ended.pipeline, delivery=ended.delivery)
     pass_on_slot(berth, ended)
     close_pipeline(berth, ended.pipeline)
     return ended

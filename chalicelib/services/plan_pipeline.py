@@ -38,6 +38,7 @@ def plan_pipeline(berth: Berth, pipeline_id: str) -> Planned:
     pipeline = berth.pipelines.get_pipeline(pipeline_id)
     if pipeline is None or pipeline.state is PipelineState.ENDED:
         return Planned(reason="nothing to plan")
+    berth.identify(pipeline=pipeline.id, delivery=pipeline.delivery)
     if pipeline.state is PipelineState.RECEIVED:
         try:
             specs = _compile(berth, pipeline)
@@ -81,7 +82,13 @@ def _store(berth: Berth, pipeline: Pipeline, specs: Sequence[JobSpec]) -> Sequen
 def _admit(berth: Berth, pipeline: Pipeline, refs: Sequence[JobRef]) -> Planned:
     ready, pending = [], []
     for ref in refs:
-        job = NewJob(id=ref.id, name=ref.name, pipeline=pipeline.id, tenant=pipeline.tenant)
+        job = NewJob(
+            id=ref.id,
+            name=ref.name,
+            pipeline=pipeline.id,
+            tenant=pipeline.tenant,
+            delivery=pipeline.delivery,
+        )
         match berth.queue.admit(job, now=berth.clock.now()):
             case Admission.READY:
                 ready.append(ref.id)

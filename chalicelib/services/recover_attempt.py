@@ -38,6 +38,8 @@ def recover_attempt(berth: Berth, *, job: str, fence: int, cause: str) -> Decisi
         StoreUnavailableError: the store did not answer; nothing is lost by trying again.
     """
     record = berth.queue.get_job(job)
+    if record is not None:
+        berth.identify(pipeline=record.pipeline, delivery=record.delivery)
     if record is None or record.fence != fence or not record.live:
         _clear_host(berth, record, job, fence)
         return Decision.STALE
