@@ -1,0 +1,1 @@
+"""Quay: which ship lies at which berth, and when."""
