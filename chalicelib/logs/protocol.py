@@ -10,7 +10,9 @@ from typing import Protocol
 
 from chalicelib.model import OutputChunk, Result, StepRecord
 
-__all__ = ["LogPage", "LogStore"]
+__all__ = ["DEFAULT_TAIL_BYTES", "LogPage", "LogStore"]
+
+DEFAULT_TAIL_BYTES = 256 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,7 +20,8 @@ class LogPage:
     """A part of an attempt's output in reading order (by step, then offset).
 
     Attributes:
-        chunks: contiguous per step, not overlapping; at most about 1 MiB of raw bytes.
+        chunks: contiguous per step, not overlapping; at most about 1 MiB of raw bytes. Only in a
+            sealed log may an offset jump: what is between was lost for ever.
         cursor: opaque; pass it to `read_log` to go on after the last chunk. The same cursor comes
             back when there is nothing new.
         more: whether another page is stored already.
@@ -45,6 +48,16 @@ class LogStore(Protocol):
 
         Reads chunks while the attempt runs and the sealed object afterwards; a reader cannot tell
         the difference. A malformed cursor raises `PayloadError`.
+        """
+        ...
+
+    def tail(
+        self, job: str, fence: int, *, step: int, max_bytes: int = DEFAULT_TAIL_BYTES
+    ) -> LogPage:
+        """Return the last `max_bytes` (up to a chunk more) of one step's output.
+
+        The page's cursor goes on behind it, in `read_log` with or without `step`. Costs the same
+        however long the log is.
         """
         ...
 
