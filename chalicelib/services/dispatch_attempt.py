@@ -42,7 +42,12 @@ def dispatch_attempt(berth: Berth, *, job: str, fence: int, task_token: str) -> 
     driver.make_container(plan)
     now = berth.clock.now()
     bound = berth.queue.bind(
-        job, fence=fence, host=host.id, lease_until=now + berth.policy.lease, now=now
+        job,
+        fence=fence,
+        host=host.id,
+        lease_until=now + berth.policy.lease,
+        now=now,
+        hops={"dispatched": dispatched},
     )
     if bound is None:
         driver.remove_attempt(job, fence)
