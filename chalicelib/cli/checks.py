@@ -1,0 +1,70 @@
+"""`berth test` runs everything; `berth check` the part that takes less than a minute."""
+
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from chalicelib.cli.frame import command_parser, paint
+from chalicelib.local.places import ROOT
+
+__all__ = ["check", "test"]
+
+_QUICK = "not lxd and not browser and not slow and not stack"
+_TAIL_LINES = 60
+
+
+def test(arguments: Sequence[str]) -> int:
+    """Run pytest on everything, with coverage; further arguments are pytest's. 1 when any failed."""
+    parser = command_parser(
+        "test",
+        "Run every test, LXD and browser included. Further arguments go to pytest.",
+        examples=["./berth test", "./berth test tests/queue -k claim", "./berth test -m 'not lxd'"],
+    )
+    _, passed_on = parser.parse_known_args(arguments)
+    command = [sys.executable, "-m", "pytest", "--cov=chalicelib", "--cov-branch", *passed_on]
+    return min(1, subprocess.run(command, cwd=ROOT, check=False).returncode)
+
+
+def check(arguments: Sequence[str]) -> int:
+    """Run the quick checks, all of them even if one fails. 1 when any failed."""
+    parser = command_parser(
+        "check",
+        "Format, lint, types, layers, templates, state machines and the quick tests.",
+        examples=["./berth check"],
+    )
+    parser.parse_args(arguments)
+    results = {name: _passes(name, command) for name, command in _checks().items()}
+    return 0 if all(results.values()) else 1
+
+
+def _checks() -> dict[str, list[str]]:
+    machines = [str(path) for path in sorted((ROOT / "stepfunctions").glob("*.asl.json"))]
+    templates = [str(path) for path in sorted((ROOT / "cloudformation").glob("*.yaml"))]
+    programs = Path(sys.executable).parent
+    return {
+        "format": [str(programs / "ruff"), "format", "--check", "."],
+        "lint": [str(programs / "ruff"), "check", "."],
+        "types": [sys.executable, "-m", "mypy"],
+        "layers": [str(programs / "lint-imports")],
+        "templates": [str(programs / "cfn-lint"), *templates],
+        "state machines": [str(programs / "statelint"), *machines],
+        "tests": [sys.executable, "-m", "pytest", "-q", "-m", _QUICK],
+    }
+
+
+def _passes(name: str, command: Sequence[str]) -> bool:
+    done = subprocess.run(
+        command,
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        check=False,
+    )
+    passed = done.returncode == 0
+    print(f"{paint('✓', 'green') if passed else paint('✗', 'red')} {name}", flush=True)
+    if not passed:
+        print("\n".join(done.stdout.splitlines()[-_TAIL_LINES:]), flush=True)
+    return passed

@@ -1,0 +1,127 @@
+"""The system's own programs that the local stack needs, and how this system installs them.
+
+Standard library only: the launcher imports this before anything is installed. A program that is
+there, whoever installed it, is enough.
+"""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+from chalicelib.errors import LocalStackError
+from chalicelib.local.progress import Progress
+
+__all__ = ["LXD_PROGRAMS", "ensure", "ensure_named", "find_program", "missing"]
+
+LXD_PROGRAMS = {
+    "lxd": "lxd",
+    "lxc": "lxd-client",
+    "mkfs.btrfs": "btrfs-progs",
+    "dnsmasq": "dnsmasq-base",
+    "nft": "nftables",
+    "newuidmap": "uidmap",
+    "debootstrap": "debootstrap",
+    "git": "git",
+}
+_NEEDS = {
+    "up": LXD_PROGRAMS,
+    "build": LXD_PROGRAMS,
+    "bench": LXD_PROGRAMS,
+    "test": {**LXD_PROGRAMS, "chromium": "chromium"},
+    "check": {"git": "git"},
+}
+_MORE_FOLDERS = ("/usr/local/sbin", "/usr/sbin", "/sbin", "/snap/bin")
+_TAIL_LINES = 8
+
+
+def find_program(name: str) -> str | None:
+    """Return the program's path; folders that only root has on its PATH are searched too."""
+    path = os.pathsep.join([os.environ.get("PATH", os.defpath), *_MORE_FOLDERS])
+    return shutil.which(name, path=path)
+
+
+def missing(command: str) -> list[str]:
+    """Return the packages that `./berth <command>` needs and this system lacks."""
+    wanted = _NEEDS.get(command, {})
+    return [package for program, package in wanted.items() if not find_program(program)]
+
+
+def ensure(command: str) -> None:
+    """Install what `./berth <command>` lacks, after saying so.
+
+    Raises:
+        LocalStackError: not root, or no way to install on this system; the cure says what to type.
+    """
+    lacking = missing(command)
+    if lacking:
+        ensure_named(lacking)
+
+
+def ensure_named(lacking: Sequence[str]) -> None:
+    """Install these Debian packages, after saying which.
+
+    Raises:
+        LocalStackError: not root, no apt-get, or the installation failed.
+    """
+    snap = [name for name in lacking if name in {"lxd", "lxd-client"}] if _lxd_is_a_snap() else []
+    plain = [name for name in lacking if name not in snap]
+    typed = [["apt-get", "install", "-y", *plain]] if plain else []
+    typed += [["snap", "install", "lxd"]] if snap else []
+    if not all(shutil.which(command[0]) for command in typed):
+        raise LocalStackError(
+            reason=f"this system lacks {', '.join(lacking)}, and has no {typed[0][0]} to get them",
+            cure="install LXD (5.0 or newer), btrfs-progs, debootstrap, dnsmasq, nftables and "
+            "uidmap by this system's own means, or use a Debian 12 or Ubuntu 24.04 machine",
+        )
+    if os.geteuid() != 0:
+        said = " && ".join("sudo " + " ".join(command) for command in typed)
+        raise LocalStackError(reason=f"this system lacks {', '.join(lacking)}", cure=said)
+    progress = Progress()
+    progress.note(f"this system lacks {', '.join(lacking)}; installing them")
+    for command in typed:
+        with progress.step(" ".join(command[:2])):
+            _run(command, progress)
+
+
+def _lxd_is_a_snap() -> bool:
+    """Ubuntu has LXD only as a snap; Debian has it as a package."""
+    try:
+        release = Path("/etc/os-release").read_text().splitlines()
+    except OSError:
+        return False
+    return "ID=ubuntu" in release
+
+
+def _run(command: Sequence[str], progress: Progress) -> None:
+    if command[0] == "apt-get" and not any(Path("/var/lib/apt/lists").glob("*_Packages*")):
+        _call(["apt-get", "update"], progress)
+    status, _ = _call(command, progress)
+    if status and command[0] == "apt-get":  # the lists may be older than the mirror
+        _call(["apt-get", "update"], progress)
+        status, tail = _call(command, progress)
+        if status:
+            raise LocalStackError(
+                reason="\n  ".join([f"{' '.join(command)} failed:", *tail]),
+                cure="repair that (apt-get says how), then run this again",
+            )
+    elif status:
+        raise LocalStackError(reason=f"{' '.join(command)} failed", cure="run it by hand")
+
+
+def _call(command: Sequence[str], progress: Progress) -> tuple[int, list[str]]:
+    process = subprocess.Popen(
+        list(command),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"},
+    )
+    tail: list[str] = []
+    for line in process.stdout or ():
+        tail = [*tail, line.rstrip()][-_TAIL_LINES:]
+        progress.detail(line)
+    return process.wait(), tail
