@@ -76,7 +76,7 @@ def send_tasks_to(url: str, *, itself: str) -> None:
     clients: dict[tuple[str, str], Any] = {}
     lock = threading.Lock()
 
-    def client_for(region: str, service: str, _state_credentials: Any = None) -> Any:
+    def client_for(region: str, service: str, state_credentials: Any = None) -> Any:  # noqa: ARG001 - callers name it
         # Kept: making one takes longer than the call, and boto3's default session is not thread-safe.
         with lock:
             if (region, service) not in clients:
