@@ -1,0 +1,124 @@
+"""Output pipes that a step left to processes in the background.
+
+LXD 5.0 gives the exit status of a command only when its output pipes are at their end. A server
+started with `&` would hold the step for ever; killing it would break builds that start one step's
+server for the next. So its pipe is taken over: we open the same pipe for reading, which keeps it
+alive, and drop our websocket; then one byte written into it makes LXD notice that nobody listens,
+close its end, and report. From then on we read the pipe ourselves. The byte is a newline; LXD
+swallows it.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from chalicelib.supervisor.processes import StepProcesses
+
+__all__ = ["adopt_outputs"]
+
+_PROC = Path("/proc")
+_READ_BYTES = 64 * 1024
+_ACCESS = 0o3
+_OCTAL = 8
+
+
+def adopt_outputs(
+    processes: StepProcesses, sink: Callable[[bytes], None], release: Callable[[], None]
+) -> bool:
+    """Take over the step's output pipes; a thread goes on reading each until it ends.
+
+    Args:
+        processes: of the step.
+        sink: takes the output from now on.
+        release: drops LXD's streams; called once, and only when there is a pipe to take over.
+
+    Returns:
+        Whether LXD was told; False leaves everything as it was.
+    """
+    readers = {}
+    for pipe, path in dict(_written_pipes(processes)).items():
+        # One that the container reads itself is a pipe between two of its own processes.
+        if not any(_reads(pid, pipe) for pid in processes.neighbours()):
+            readers[path] = _open(path, os.O_RDONLY)
+    opened = {path: reader for path, reader in readers.items() if reader is not None}
+    if not opened:
+        return False
+    release()
+    for path, reader in opened.items():
+        _nudge(path)
+        threading.Thread(target=_drain, args=(reader, sink), name="leftovers", daemon=True).start()
+    return True
+
+
+def _written_pipes(processes: StepProcesses) -> Iterator[tuple[str, Path]]:
+    for pid in processes.pids():
+        for path, pipe, access in _pipes(pid):
+            if access != os.O_RDONLY:
+                yield pipe, path
+
+
+def _reads(pid: int, pipe: str) -> bool:
+    return any(name == pipe and access == os.O_RDONLY for _, name, access in _pipes(pid))
+
+
+def _pipes(pid: int) -> Iterator[tuple[Path, str, int]]:
+    """Yield (path, pipe, access mode) of each pipe that a process has open."""
+    try:
+        paths = list((_PROC / str(pid) / "fd").iterdir())
+    except OSError:
+        return
+    for path in paths:
+        pipe = _link(path)
+        if pipe.startswith("pipe:"):
+            yield path, pipe, _access(pid, path.name)
+
+
+def _link(path: Path) -> str:
+    try:
+        return os.readlink(path)
+    except OSError:
+        return ""
+
+
+def _access(pid: int, descriptor: str) -> int:
+    try:
+        text = (_PROC / str(pid) / "fdinfo" / descriptor).read_text()
+    except OSError:
+        return os.O_RDONLY
+    flags = next((line.split()[1] for line in text.splitlines() if line.startswith("flags:")), "0")
+    return int(flags, _OCTAL) & _ACCESS
+
+
+def _open(path: Path, flags: int) -> int | None:
+    try:
+        return os.open(path, flags | os.O_CLOEXEC)
+    except OSError:
+        return None
+
+
+def _nudge(path: Path) -> None:
+    writer = _open(path, os.O_WRONLY | os.O_NONBLOCK)
+    if writer is None:
+        return
+    try:
+        os.write(writer, b"\n")
+    except OSError:
+        return  # the pipe is full, so LXD has something to stumble over already
+    finally:
+        os.close(writer)
+
+
+def _drain(reader: int, sink: Callable[[bytes], None]) -> None:
+    try:
+        while True:
+            data = os.read(reader, _READ_BYTES)
+            if not data:
+                return
+            sink(data)
+    except OSError:
+        return  # the disk is full; the step it belonged to is over
+    finally:
+        os.close(reader)
