@@ -46,6 +46,7 @@ class Share:
         self.part = part
 
     def uniform(self, a: float, b: float, /) -> float:
+        """Return the part of the range from `a` to `b`."""
         return a + (b - a) * self.part
 
 
