@@ -34,7 +34,7 @@ def berth_of(chosen: Settings) -> Berth:
     """Return drivers for these settings: AWS at the endpoint that the environment names."""
     from chalicelib.github.rest import RestGithub
     from chalicelib.keyring.aws import AwsKeyring
-    from chalicelib.logs.aws import AwsLogs
+    from chalicelib.logs.dynamodb import DynamoLogs
     from chalicelib.queue.dynamodb import DynamoQueue
     from chalicelib.queue.dynamodb_pipelines import DynamoPipelines
     from chalicelib.sequencer.aws import AwsSequencer
@@ -43,7 +43,7 @@ def berth_of(chosen: Settings) -> Berth:
     return Berth(
         queue=DynamoQueue(chosen.table, default_limit=chosen.tenant_limit),
         pipelines=DynamoPipelines(chosen.table),
-        logs=AwsLogs(chosen.table, chosen.bucket, clock=clock),
+        logs=DynamoLogs(chosen.table, chosen.bucket, clock=clock),
         github=RestGithub(chosen.github_api_url),
         sequencer=AwsSequencer(plan_function=chosen.plan_function, run_job_arn=chosen.run_job_arn),
         keyring=AwsKeyring(secret_id=chosen.secret_id, table=chosen.table),

@@ -83,7 +83,8 @@ def read_log(job: str) -> Response:
 
 
 def _query(name: str) -> str:
-    return (blueprint.current_request.query_params or {}).get(name, "")
+    found = blueprint.current_request.query_params or {}
+    return str(found[name]) if name in found else ""
 
 
 def _fence(newest: int) -> int:

@@ -25,6 +25,7 @@ def dispatch_attempt(berth: Berth, *, job: str, fence: int, task_token: str) -> 
         ImageMissingError: the host lacks the job's image.
         StoreUnavailableError: the store did not answer.
     """
+    dispatched = berth.clock.now()
     record = berth.queue.get_job(job)
     if (
         record is None
