@@ -1,0 +1,176 @@
+"""The local GitHub: the two REST calls that Berth makes, and git over HTTP, for bare repositories.
+
+It only reads. Names and commits are matched against strict patterns before git sees them, and git
+reads objects, not files, so no request can reach outside a repository.
+"""
+
+import asyncio
+import base64
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from aiohttp import web
+
+from chalicelib.local import git
+from chalicelib.local.repositories import bare_path
+
+__all__ = ["forge"]
+
+_COMMIT = re.compile(r"^[0-9a-f]{40}$")
+_PROTOCOL = re.compile(r"^version=[0-9](:[a-z0-9=-]{1,40}){0,4}$")
+_CHUNK = 1 << 16
+_MAX_REQUEST = 64 << 20
+_RAW = "application/vnd.github.raw"
+_FOLDER = web.AppKey("folder", Path)
+
+
+def forge(repositories: Path) -> web.Application:
+    """Return the application that serves the bare repositories below that folder."""
+    app = web.Application(client_max_size=_MAX_REQUEST)
+    app[_FOLDER] = repositories
+    app.router.add_get("/repos/{owner}/{name}/contents/{path:.+}", _contents)
+    app.router.add_get("/repos/{owner}/{name}/commits/{commit}", _commit)
+    app.router.add_get("/{owner}/{name}.git/info/refs", _advertise)
+    app.router.add_post("/{owner}/{name}.git/git-upload-pack", _upload_pack)
+    return app
+
+
+def _error(status: int, message: str) -> web.Response:
+    return web.json_response({"message": message, "status": str(status)}, status=status)
+
+
+def _repository(request: web.Request) -> Path | None:
+    found = request.match_info
+    return bare_path(request.app[_FOLDER], found["owner"], found["name"])
+
+
+async def _read(request: web.Request, repository: Path, *words: str) -> tuple[int, bytes]:
+    process = await asyncio.create_subprocess_exec(
+        *git.arguments(repository, *words),
+        env=git.environment(request.app[_FOLDER]),
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.DEVNULL,
+    )
+    output, _ = await process.communicate()
+    return process.returncode or 0, output
+
+
+async def _contents(request: web.Request) -> web.Response:
+    """`GET /repos/{owner}/{name}/contents/{path}?ref={sha}`: the file, raw or as GitHub's JSON."""
+    repository, path = _repository(request), request.match_info["path"]
+    commit = request.query.get("ref", "HEAD")
+    if repository is None:
+        return _error(404, "Not Found")
+    if commit != "HEAD" and not _COMMIT.match(commit):
+        return _error(404, f"No commit found for the ref {commit}")
+    if "\0" in path:
+        return _error(404, "Not Found")
+    status, blob = await _read(request, repository, "cat-file", "blob", f"{commit}:{path}")
+    if status:
+        known, _ = await _read(request, repository, "cat-file", "-e", f"{commit}^{{commit}}")
+        return _error(404, f"No commit found for the ref {commit}" if known else "Not Found")
+    if _RAW in request.headers.get("Accept", "").replace(".v3.", "."):
+        return web.Response(body=blob, content_type=_RAW)
+    return web.json_response(
+        {
+            "type": "file",
+            "path": path,
+            "size": len(blob),
+            "encoding": "base64",
+            "content": base64.encodebytes(blob).decode(),
+        }
+    )
+
+
+async def _commit(request: web.Request) -> web.Response:
+    """`GET /repos/{owner}/{name}/commits/{sha}`."""
+    repository, commit = _repository(request), request.match_info["commit"]
+    if repository is None:
+        return _error(404, "Not Found")
+    if not _COMMIT.match(commit):
+        return _error(422, f"No commit found for SHA: {commit}")
+    form = "--format=%H%x00%an%x00%ae%x00%aI%x00%B"
+    status, output = await _read(request, repository, "log", "-1", form, commit, "--")
+    if status:
+        return _error(422, f"No commit found for SHA: {commit}")
+    sha, name, email, date, message = output.decode("utf-8", "replace").split("\0", 4)
+    author = {"name": name, "email": email, "date": date}
+    about: dict[str, Any] = {"author": author, "committer": author, "message": message.rstrip("\n")}
+    return web.json_response({"sha": sha, "commit": about, "parents": []})
+
+
+async def _advertise(request: web.Request) -> web.StreamResponse:
+    """Git's `info/refs`: only fetching is offered."""
+    repository = _repository(request)
+    if repository is None:
+        return _error(404, "Not Found")
+    if request.query.get("service") != "git-upload-pack":
+        return _error(403, "this forge is only read from")
+    answer = await _answer(request, "git-upload-pack-advertisement")
+    await answer.write(b"001e# service=git-upload-pack\n0000")
+    words = ("upload-pack", "--stateless-rpc", "--advertise-refs", ".")
+    return await _stream(request, answer, repository, words, b"")
+
+
+async def _upload_pack(request: web.Request) -> web.StreamResponse:
+    """One round of a fetch."""
+    repository = _repository(request)
+    if repository is None:
+        return _error(404, "Not Found")
+    body = await request.read()  # aiohttp has undone its gzip
+    answer = await _answer(request, "git-upload-pack-result")
+    return await _stream(request, answer, repository, ("upload-pack", "--stateless-rpc", "."), body)
+
+
+async def _answer(request: web.Request, kind: str) -> web.StreamResponse:
+    answer = web.StreamResponse(headers={"Cache-Control": "no-cache"})
+    answer.content_type = f"application/x-{kind}"
+    await answer.prepare(request)
+    return answer
+
+
+async def _stream(
+    request: web.Request,
+    answer: web.StreamResponse,
+    repository: Path,
+    words: tuple[str, ...],
+    body: bytes,
+) -> web.StreamResponse:
+    process = await asyncio.create_subprocess_exec(
+        *git.arguments(repository, *words),
+        env=git.environment(request.app[_FOLDER], **_protocol(request.headers)),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.DEVNULL,
+    )
+    try:
+        feeding = asyncio.create_task(_feed(process, body))
+        while process.stdout and (chunk := await process.stdout.read(_CHUNK)):
+            await answer.write(chunk)
+        await feeding
+        await answer.write_eof()
+    finally:
+        if process.returncode is None and process.stdout and not process.stdout.at_eof():
+            process.kill()  # the client went away
+        await process.wait()
+    return answer
+
+
+async def _feed(process: asyncio.subprocess.Process, body: bytes) -> None:
+    if process.stdin is None:
+        return
+    try:
+        process.stdin.write(body)
+        await process.stdin.drain()
+    except ConnectionError:
+        return  # git had seen enough
+    finally:
+        process.stdin.close()
+
+
+def _protocol(headers: Mapping[str, str]) -> dict[str, str]:
+    wanted = headers.get("Git-Protocol", "")
+    return {"GIT_PROTOCOL": wanted} if _PROTOCOL.match(wanted) else {}
