@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
+import yaml
+from pynamodb.connection import Connection
 
 from chalicelib.local.emulator import Emulator, account_environment, free_port
 
@@ -54,3 +56,17 @@ def aws_account(emulator_url: str) -> Iterator[Mapping[str, str]]:
                 os.environ.pop(name, None)
             else:
                 os.environ[name] = value
+
+
+@pytest.fixture
+def data_table(aws_account: Mapping[str, str]) -> str:
+    """The name of an empty table in a fresh account, as `cloudformation/data.yaml` declares it."""
+    template = yaml.safe_load((_ROOT / "cloudformation/data.yaml").read_text())
+    declared = template["Resources"]["QueueTable"]["Properties"]
+    taken = ("AttributeDefinitions", "BillingMode", "GlobalSecondaryIndexes", "KeySchema")
+    name = f"berth-{aws_account['AWS_ACCESS_KEY_ID']}"
+    # pynamodb's connection and not boto3's client: boto3 keeps the first account's credentials.
+    Connection().dispatch(
+        "CreateTable", {"TableName": name, **{key: declared[key] for key in taken}}
+    )
+    return name
