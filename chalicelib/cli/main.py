@@ -18,6 +18,11 @@ COMMANDS = {
     "down": ("chalicelib.cli.down:down", "stop the local stack; its state is kept"),
     "status": ("chalicelib.cli.status:status", "say what runs, where, and since when"),
     "doctor": ("chalicelib.cli.doctor:doctor", "say what this machine lacks, and the cure"),
+    "build": (
+        "chalicelib.cli.build:build",
+        "build a local repository through the real webhook",
+    ),
+    "bench": ("chalicelib.cli.bench:bench", "measure, and print medians and ratios"),
     "test": ("chalicelib.cli.checks:test", "run every test, LXD and browser included"),
     "check": ("chalicelib.cli.checks:check", "format, lint, types, layers, quick tests"),
 }

@@ -54,7 +54,6 @@ def recover_attempt(berth: Berth, *, job: str, fence: int, cause: str) -> Decisi
     if not try_again(berth, record, reason=reason):
         return Decision.ALIVE
     _clear_host(berth, record, job, fence)
-    berth.sequencer.stop(job, fence, reason=reason)
     claim_ready(berth, pool=record.pool, most=4)
     return Decision.REQUEUED
 
@@ -74,7 +73,6 @@ def _end(berth: Berth, record: Job, *, outcome: Outcome, reason: str) -> Decisio
         end_job(berth, job=record.id, fence=record.fence, outcome=outcome, reason=reason)
     except LostError:
         return Decision.STALE
-    berth.sequencer.stop(record.id, record.fence, reason=reason)
     return Decision.ENDED
 
 

@@ -14,7 +14,7 @@ from chalicelib.model import Host, Job, JobState, PipelineState
 from chalicelib.services.claim_job import claim_ready
 from chalicelib.services.context import Berth
 from chalicelib.services.finish_job import close_pipeline
-from chalicelib.services.recover_attempt import recover_attempt
+from chalicelib.services.recover_attempt import Decision, recover_attempt
 
 __all__ = ["Swept", "sweep"]
 
@@ -79,10 +79,13 @@ def _reap(berth: Berth, swept: Swept) -> None:
     latest = berth.clock.now() - _REAP_GRACE
     expired = [job for job in jobs if job.live and job.lease_until and job.lease_until < latest]
     for job in expired[:allowed]:
-        decision = recover_attempt(
-            berth, job=job.id, fence=job.fence, cause="the attempt was not heard of in time"
-        )
+        cause = "the attempt was not heard of in time"
+        decision = recover_attempt(berth, job=job.id, fence=job.fence, cause=cause)
         swept.reaped[job.id] = decision.value
+        if decision is not Decision.ALIVE:
+            # Its execution still waits for it. `RecoverAttempt` itself must not do this: it runs in
+            # that execution, which would show as aborted, without its decision.
+            berth.sequencer.stop(job.id, job.fence, reason=cause)
 
 
 def _promote_and_claim(berth: Berth, swept: Swept) -> None:

@@ -1,0 +1,150 @@
+"""The sweeper repairs what a killed actor left, and nothing that is alive."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+from chalicelib.keyring.signing import Ticket
+from chalicelib.model import JobState, Outcome, PipelineState, Report
+from chalicelib.services.cancel_pipeline import cancel_pipeline
+from chalicelib.services.dispatch_attempt import dispatch_attempt
+from chalicelib.services.record_report import record_report
+from chalicelib.services.sweep import sweep
+from tests.services.installation import Site, result
+
+_MINUTE = timedelta(minutes=1)
+
+
+def _sweep_for(site: Site, minutes: int) -> None:
+    for _ in range(minutes):
+        sweep(site.berth)
+        site.pass_time(_MINUTE)
+
+
+def test_a_pipeline_that_nobody_planned_is_planned(site: Site) -> None:
+    pipeline = site.receive()
+    site.pass_time(_MINUTE)
+
+    swept = sweep(site.berth)
+
+    assert swept.planned == [pipeline.id]
+    assert site.sequencer.planned == [pipeline.id]
+
+
+def test_a_pipeline_just_received_is_left_to_its_planner(site: Site) -> None:
+    site.receive()
+
+    assert sweep(site.berth).planned == []
+
+
+def test_an_attempt_not_heard_of_is_reaped(site: Site) -> None:
+    _sweep_for(site, 3)
+    job = site.plan()
+    dispatch_attempt(site.berth, job=job.id, fence=1, task_token="t")  # noqa: S106 - a stand-in
+
+    _sweep_for(site, 3)
+
+    assert site.job(job.id).fence == 2
+    assert site.host.attempts() == []
+    assert site.sequencer.running == {(job.id, 2)}
+
+
+def test_an_attempt_that_beats_is_left_alone(site: Site) -> None:
+    job = site.plan()
+    dispatch_attempt(site.berth, job=job.id, fence=1, task_token="t")  # noqa: S106 - a stand-in
+    ticket = Ticket(job=job.id, fence=1, task_token="t")  # noqa: S106 - a stand-in
+
+    for _ in range(5):
+        record_report(site.berth, ticket=ticket, report=Report(heartbeat=True, steps=(), output=()))
+        _sweep_for(site, 1)
+
+    assert site.job(job.id).fence == 1
+
+
+def test_a_claim_whose_execution_never_ran_is_reaped(site: Site) -> None:
+    _sweep_for(site, 3)
+    job = site.plan()
+
+    _sweep_for(site, 4)
+
+    assert site.job(job.id).fence == 2
+
+
+def test_after_an_outage_nothing_is_reaped_for_one_lease(site: Site) -> None:
+    """Every lease is old then, though the supervisors live: they need time to say so."""
+    _sweep_for(site, 3)
+    job = site.plan()
+    dispatch_attempt(site.berth, job=job.id, fence=1, task_token="t")  # noqa: S106 - a stand-in
+    site.pass_time(timedelta(hours=3))
+
+    swept = sweep(site.berth)
+
+    assert swept.amnesty
+    assert site.job(job.id).fence == 1
+
+
+def test_a_ready_job_is_claimed_when_a_host_comes_up(site: Site) -> None:
+    site.plan()
+    site.plan()
+    waiting = site.plan()
+    cancel_pipeline(site.berth, site.plan().pipeline)
+    host = site.queue.get_host("h1")
+    assert host is not None
+    site.queue.register_host(replace(host, slots=3))
+
+    swept = sweep(site.berth)
+
+    assert swept.claimed == [waiting.id]
+
+
+def test_what_an_old_attempt_left_is_collected(site: Site) -> None:
+    job = site.plan()
+    dispatch_attempt(site.berth, job=job.id, fence=1, task_token="t")  # noqa: S106 - a stand-in
+    site.host.unreachable = True
+    _sweep_for(site, 5)
+    site.host.unreachable = False
+    assert site.job(job.id).fence > 1
+
+    swept = sweep(site.berth)
+
+    assert swept.removed == [f"{job.id}-1"]
+    assert site.host.attempts() == []
+
+
+def test_a_host_that_does_not_answer_is_named_and_does_not_stop_the_sweep(site: Site) -> None:
+    site.host.unreachable = True
+
+    assert sweep(site.berth).unreachable == ["h1"]
+
+
+def test_a_pipeline_whose_jobs_have_all_ended_is_closed(site: Site) -> None:
+    job = site.plan()
+    site.logs.put_result(job.id, 1, result())
+    site.queue.finish(job.id, fence=1, outcome=Outcome.SUCCEEDED, reason="", now=site.clock.now())
+
+    sweep(site.berth)
+
+    pipeline = site.pipelines.get_pipeline(job.pipeline)
+    assert pipeline is not None
+    assert pipeline.state is PipelineState.ENDED
+
+
+def test_a_backlog_is_promoted_when_its_tenant_has_room(site: Site) -> None:
+    for _ in range(3):
+        site.plan()
+    waiting = site.plan()
+    site.queue.put_tenant_limit("7", limit=4)
+
+    swept = sweep(site.berth)
+
+    assert swept.promoted == [waiting.id]
+    assert site.job(waiting.id).state is JobState.READY
+
+
+def test_sweeping_twice_changes_nothing_more(site: Site) -> None:
+    job = site.plan()
+    sweep(site.berth)
+    before = site.job(job.id)
+
+    sweep(site.berth)
+
+    assert site.job(job.id) == before
