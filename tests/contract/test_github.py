@@ -1,0 +1,112 @@
+"""What every `Github` driver does: REST against a real server on loopback, and the fake."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+from typing import ClassVar
+from urllib.parse import parse_qs, unquote, urlsplit
+
+import pytest
+
+from chalicelib.errors import PayloadError, RepositoryNotFoundError
+from chalicelib.github import Github
+from chalicelib.github.memory import MemoryGithub
+from chalicelib.github.rest import RestGithub
+from chalicelib.model import Source
+
+SOURCE = Source(
+    repository="octo/boat",
+    repository_id="1",
+    clone_url="https://github.test/octo/boat.git",
+    sha="a" * 40,
+    ref="refs/heads/main",
+)
+FILES = {
+    ("octo/boat", "a" * 40, ".circleci/config.yml"): b"version: 2.1\n",
+    ("octo/boat", "a" * 40, "a folder/ü?#.bin"): bytes(range(256)) * 1000,
+    ("octo/boat", "a" * 40, "empty"): b"",
+}
+BARE_COMMIT = ("octo/boat", "b" * 40)
+
+
+class GithubLike(BaseHTTPRequestHandler):
+    """Answers the two calls as GitHub does; see the pages that `rest.py` names."""
+
+    protocol_version = "HTTP/1.1"
+    commits: ClassVar[set[tuple[str, str]]] = {key[:2] for key in FILES} | {BARE_COMMIT}
+
+    def do_GET(self) -> None:
+        """Answer by the path alone."""
+        url = urlsplit(self.path)
+        _, _, owner, name, kind, rest = url.path.split("/", 5)
+        repository, path = f"{owner}/{name}", unquote(rest)
+        if kind == "contents":
+            (sha,) = parse_qs(url.query)["ref"]
+            content = FILES.get((repository, sha, path))
+            self.answer(200 if content is not None else 404, content or b"")
+        elif repository not in {known for known, _ in self.commits}:
+            self.answer(404, b"{}")
+        else:
+            self.answer(200 if (repository, path) in self.commits else 422, b"{}")
+
+    def answer(self, status: int, body: bytes) -> None:
+        """Send a whole answer, whose length tells the client where it ends."""
+        self.send_response(status)
+        self.send_header("Content-Type", "application/vnd.github.raw+json; charset=utf-8")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_args: object) -> None:
+        """Print nothing."""
+
+
+@pytest.fixture
+def rest_github() -> Iterator[Github]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), GithubLike) as server:
+        Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+        yield RestGithub(f"http://127.0.0.1:{server.server_port}")
+        server.shutdown()
+
+
+@pytest.fixture
+def memory_github() -> Github:
+    return MemoryGithub(FILES, commits=[BARE_COMMIT])
+
+
+@pytest.fixture(params=["rest_github", "memory_github"])
+def github(request: pytest.FixtureRequest) -> Github:
+    driver: Github = request.getfixturevalue(request.param)
+    return driver
+
+
+@pytest.mark.parametrize("path", sorted(path for _, _, path in FILES))
+def test_a_file_is_read_byte_for_byte(github: Github, path: str) -> None:
+    assert github.read_file(SOURCE, path) == FILES["octo/boat", SOURCE.sha, path]
+
+
+def test_a_file_that_the_commit_lacks_is_none(github: Github) -> None:
+    assert github.read_file(SOURCE, ".berth/config.yml") is None
+    assert github.read_file(replace(SOURCE, sha="b" * 40), ".circleci/config.yml") is None
+
+
+def test_a_repository_that_is_missing_is_named(github: Github) -> None:
+    with pytest.raises(RepositoryNotFoundError, match="no repository octo/ghost"):
+        github.read_file(replace(SOURCE, repository="octo/ghost"), ".circleci/config.yml")
+
+
+def test_a_commit_that_is_missing_is_named(github: Github) -> None:
+    with pytest.raises(RepositoryNotFoundError, match="octo/boat has no commit cccc"):
+        github.read_file(replace(SOURCE, sha="c" * 40), ".circleci/config.yml")
+
+
+def test_a_file_may_be_as_large_as_the_bound_and_no_larger(github: Github) -> None:
+    path = ".circleci/config.yml"
+    size = len(b"version: 2.1\n")
+
+    assert github.read_file(SOURCE, path, max_bytes=size) is not None
+    with pytest.raises(PayloadError) as caught:
+        github.read_file(SOURCE, path, max_bytes=size - 1)
+
+    assert caught.value.status == 413
