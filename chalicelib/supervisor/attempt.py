@@ -151,8 +151,9 @@ def load_attempt(path: Path) -> Attempt:
         ValueError: it is not JSON, of another version, or lacks a field.
     """
     value = json.loads(path.read_text(encoding="utf-8"))
-    if value.get("version") != _VERSION:
-        msg = f"attempt.json has version {value.get('version')}, this supervisor reads {_VERSION}"
+    version = value.get("version") if isinstance(value, dict) else None
+    if version != _VERSION:
+        msg = f"attempt.json has version {version}, this supervisor reads {_VERSION}"
         raise ValueError(msg)
     try:
         return _attempt(value)

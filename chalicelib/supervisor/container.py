@@ -10,7 +10,7 @@ from chalicelib.supervisor.attempt import Attempt
 from chalicelib.supervisor.execution import Ended, Execution, Watch
 from chalicelib.supervisor.faults import StepRefusedError
 from chalicelib.supervisor.halt import Halt
-from chalicelib.supervisor.leftovers import adopt_outputs
+from chalicelib.supervisor.leftovers import Leftovers
 from chalicelib.supervisor.lxd import ExecRequest, Lxd
 from chalicelib.supervisor.processes import StepProcesses, boot_ticks, payload_cgroup
 from chalicelib.supervisor.spool import Spool
@@ -105,7 +105,7 @@ class Container:
             halted=self.halt.stopped,
             silence_limit_s=command.silence_limit_s,
             kill=processes.kill,
-            adopt=lambda release: adopt_outputs(processes, sink, release),
+            adopt=Leftovers(processes, sink).adopt,
         )
         request = ExecRequest(
             command=command.arguments,

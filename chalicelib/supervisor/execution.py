@@ -43,7 +43,7 @@ class Watch:
         silence_limit_s: the command is killed after that long without output.
         kill: ends the command's whole process tree; blocks.
         adopt: takes the output pipes over from LXD when only background processes hold them, and
-            calls its argument before LXD may notice; False when it found none.
+            calls its argument before LXD may notice; False when it found none. May be repeated.
     """
 
     sink: Callable[[bytes], None]
@@ -71,7 +71,6 @@ class Execution:
         self._main_ended: float | None = None
         self._killer: threading.Thread | None = None
         self._killed_at: float | None = None
-        self._adopted = False
         self._silent = False
         self._poll = select.poll()
         self._open: dict[int, WebSocket] = {}
@@ -164,14 +163,14 @@ class Execution:
         return time.monotonic() - self._killed_at > _KILLED_GRACE_S
 
     def _check_leftovers(self) -> None:
-        if self._main_ended is None or self._adopted or self._killer is not None:
+        if self._main_ended is None or self._killer is not None:
             return
         now = time.monotonic()
         since = now - self._main_ended
         if since < _CHATTY_S and now - max(self._last_output, self._main_ended) < _QUIET_S:
             return
-        self._adopted = self._watch.adopt(self._release)
-        if not self._adopted and since > _ADOPTION_S:
+        self._watch.adopt(self._release)
+        if since > _ADOPTION_S:
             self._begin_kill()
 
     def _release(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 import signal
@@ -10,7 +11,6 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 
 from chalicelib.supervisor.faults import InfrastructureError
-import contextlib
 
 __all__ = ["run_on_host"]
 

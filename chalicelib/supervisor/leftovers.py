@@ -17,7 +17,7 @@ from pathlib import Path
 
 from chalicelib.supervisor.processes import StepProcesses
 
-__all__ = ["adopt_outputs"]
+__all__ = ["Leftovers"]
 
 _PROC = Path("/proc")
 _READ_BYTES = 64 * 1024
@@ -25,32 +25,50 @@ _ACCESS = 0o3
 _OCTAL = 8
 
 
-def adopt_outputs(
-    processes: StepProcesses, sink: Callable[[bytes], None], release: Callable[[], None]
-) -> bool:
-    """Take over the step's output pipes; a thread goes on reading each until it ends.
+class Leftovers:
+    """The output pipes of one step that has ended, as far as its processes still hold them."""
 
-    Args:
-        processes: of the step.
-        sink: takes the output from now on.
-        release: drops LXD's streams; called once, and only when there is a pipe to take over.
+    def __init__(self, processes: StepProcesses, sink: Callable[[bytes], None]) -> None:
+        """Prepare. `sink` takes the output of what is left."""
+        self._processes = processes
+        self._sink = sink
+        self._adopted: set[str] = set()
 
-    Returns:
-        Whether LXD was told; False leaves everything as it was.
-    """
-    readers = {}
-    for pipe, path in dict(_written_pipes(processes)).items():
-        # One that the container reads itself is a pipe between two of its own processes.
-        if not any(_reads(pid, pipe) for pid in processes.neighbours()):
-            readers[path] = _open(path, os.O_RDONLY)
-    opened = {path: reader for path, reader in readers.items() if reader is not None}
-    if not opened:
-        return False
-    release()
-    for path, reader in opened.items():
-        _nudge(path)
-        threading.Thread(target=_drain, args=(reader, sink), name="leftovers", daemon=True).start()
-    return True
+    def adopt(self, release: Callable[[], None]) -> bool:
+        """Take over the pipes; a thread goes on reading each until it ends.
+
+        May be repeated: a pipe that was missed, since its holder ended while we looked, is found
+        the next time.
+
+        Args:
+            release: drops LXD's streams; called only when there is a pipe to take over.
+
+        Returns:
+            Whether any pipe has been taken over, now or before.
+        """
+        opened = self._open_pipes()
+        if opened:
+            release()
+        for pipe, reader in opened.items():
+            self._adopted.add(pipe)
+            _nudge(reader)
+            threading.Thread(
+                target=_drain, args=(reader, self._sink), name="leftovers", daemon=True
+            ).start()
+        return bool(self._adopted)
+
+    def _open_pipes(self) -> dict[str, int]:
+        opened: dict[str, int] = {}
+        for pipe, path in _written_pipes(self._processes):
+            if pipe in opened or pipe in self._adopted:
+                continue
+            # One that the container reads itself is a pipe between two of its own processes.
+            if any(_reads(pid, pipe) for pid in self._processes.neighbours()):
+                continue
+            reader = _open(path, os.O_RDONLY)
+            if reader is not None:
+                opened[pipe] = reader
+        return opened
 
 
 def _written_pipes(processes: StepProcesses) -> Iterator[tuple[str, Path]]:
@@ -78,7 +96,7 @@ def _pipes(pid: int) -> Iterator[tuple[Path, str, int]]:
 
 def _link(path: Path) -> str:
     try:
-        return os.readlink(path)
+        return str(path.readlink())
     except OSError:
         return ""
 
@@ -99,8 +117,8 @@ def _open(path: Path, flags: int) -> int | None:
         return None
 
 
-def _nudge(path: Path) -> None:
-    writer = _open(path, os.O_WRONLY | os.O_NONBLOCK)
+def _nudge(reader: int) -> None:
+    writer = _open(_PROC / "self" / "fd" / str(reader), os.O_WRONLY | os.O_NONBLOCK)
     if writer is None:
         return
     try:
