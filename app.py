@@ -9,13 +9,14 @@ from typing import Any
 
 from chalice import Chalice, Rate
 
-from chalicelib.entrypoints import api, routes, tasks
+from chalicelib.entrypoints import api, pages, routes, tasks
 
 app = Chalice(app_name="berth")
 app.api.binary_types = ["application/octet-stream", "application/zip"]
 app.register_middleware(routes.middleware, "http")
 app.register_blueprint(routes.blueprint)
 app.register_blueprint(api.blueprint)
+app.register_blueprint(pages.blueprint)
 
 
 @app.lambda_function(name="plan_pipeline")

@@ -3,16 +3,18 @@
 A cookie never authorises a change (only GET routes take it), so no page of a stranger can make one.
 """
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from http.cookies import CookieError, SimpleCookie
 
 from chalice.app import Request
 
 from chalicelib import wiring
 from chalicelib.errors import TokenError
+from chalicelib.keyring.protocol import Secret
 from chalicelib.keyring.signing import SESSION, SIGN_IN, open_code, seal_code
+from chalicelib.services.context import Berth
 
-__all__ = ["COOKIE", "require_bearer", "require_reader", "sign_in"]
+__all__ = ["COOKIE", "require_bearer", "require_reader", "sign_in", "sign_in_with_token"]
 
 COOKIE = "berth"
 _SESSION_LIFETIME = timedelta(days=30)
@@ -56,6 +58,24 @@ def sign_in(code: str) -> str:
     nonce = open_code(SIGN_IN, code, key, now=now)
     if not berth.keyring.spend(nonce, expires=now + timedelta(days=1)):
         raise TokenError(reason="this sign-in link was used before; take a new one")
+    return _session(berth, key, now)
+
+
+def sign_in_with_token(token: str) -> str:
+    """Return the `Set-Cookie` value of a new session, if `token` is the installation's.
+
+    Raises:
+        TokenError: it is not.
+    """
+    berth = wiring.berth()
+    now = berth.clock.now()
+    key = berth.keyring.keys(now=now).page
+    if not key.equals(token):
+        raise TokenError(reason="that is not the installation's token")
+    return _session(berth, key, now)
+
+
+def _session(berth: Berth, key: Secret, now: datetime) -> str:
     session = seal_code(SESSION, berth.nonce(), key, expires=now + _SESSION_LIFETIME)
     seconds = int(_SESSION_LIFETIME.total_seconds())
     return f"{COOKIE}={session}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Lax"

@@ -9,7 +9,7 @@ from chalice import Blueprint, Response
 
 from chalicelib import wiring
 from chalicelib.entrypoints.access import require_bearer, require_reader
-from chalicelib.errors import PayloadError
+from chalicelib.entrypoints.requests import attempt_number, query
 from chalicelib.model import Job, Pipeline
 
 __all__ = ["blueprint"]
@@ -27,7 +27,9 @@ def _json(body: Any, status: int = 200) -> Response:
 def list_pipelines() -> Response:
     """Return a page of pipelines, newest first: `{"pipelines": […], "next": cursor or null}`."""
     require_reader(blueprint.current_request)
-    page = wiring.berth().pipelines.list_pipelines(cursor=_query("cursor") or None)
+    page = wiring.berth().pipelines.list_pipelines(
+        cursor=query(blueprint.current_request, "cursor") or None
+    )
     return _json({"pipelines": [_pipeline(each) for each in page.pipelines], "next": page.next})
 
 
@@ -63,9 +65,9 @@ def read_log(job: str) -> Response:
     require_reader(blueprint.current_request)
     berth = wiring.berth()
     record = find_job(berth, job)
-    fence = _fence(record.fence)
+    fence = attempt_number(blueprint.current_request, record.fence)
     # Read in this order: an attempt that had ended before the log was read adds nothing to it.
-    page = berth.logs.read_log(job, fence, cursor=_query("cursor"))
+    page = berth.logs.read_log(job, fence, cursor=query(blueprint.current_request, "cursor"))
     return _json(
         {
             "fence": fence,
@@ -80,20 +82,6 @@ def read_log(job: str) -> Response:
             "ended": (record.outcome is not None or record.fence != fence) and not page.more,
         }
     )
-
-
-def _query(name: str) -> str:
-    found = blueprint.current_request.query_params or {}
-    return str(found[name]) if name in found else ""
-
-
-def _fence(newest: int) -> int:
-    text = _query("fence")
-    if not text:
-        return newest
-    if not text.isdecimal() or int(text) > newest:
-        raise PayloadError(reason="fence is not the number of an attempt")
-    return int(text)
 
 
 def _packed(raw: bytes) -> str:

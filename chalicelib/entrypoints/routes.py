@@ -12,6 +12,7 @@ from chalice import Blueprint, Response
 from chalice.app import Request
 
 from chalicelib import wiring
+from chalicelib.entrypoints.requests import read_body
 from chalicelib.errors import (
     BerthError,
     FenceLostError,
@@ -26,12 +27,9 @@ from chalicelib.errors import (
 from chalicelib.model.names import ATTEMPT_NAME
 from chalicelib.telemetry import fresh, logger
 
-__all__ = ["MAX_BODY_BYTES", "blueprint", "middleware"]
+__all__ = ["blueprint", "middleware"]
 
 blueprint = Blueprint(__name__)
-
-MAX_BODY_BYTES = 6 * 1024 * 1024
-"""Lambda's limit on a request: <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>."""
 
 _DELIVERY_TYPES = ["application/json", "application/x-www-form-urlencoded"]
 _STATUS: list[tuple[type[BerthError], int]] = [
@@ -75,7 +73,7 @@ def _refusal(request: Request, error: BerthError) -> Response:
     if _wants_page(request):
         from chalicelib.entrypoints.pages import error_page
 
-        return error_page(status, sentence)
+        return error_page(request, status, sentence)
     return _json({"error": sentence}, status)
 
 
@@ -112,7 +110,7 @@ def receive_delivery() -> Response:
         delivery=request.headers.get("x-github-delivery", ""),
         signature=request.headers.get("x-hub-signature-256"),
         content_type=request.headers.get("content-type", ""),
-        body=_body(request),
+        body=read_body(request),
     )
     match answer:
         case Pong():
@@ -166,16 +164,8 @@ def _ticket(job: str, fence: str) -> Any:
     return ticket
 
 
-def _body(request: Request) -> bytes:
-    raw = request.raw_body
-    body = raw.encode() if isinstance(raw, str) else raw
-    if len(body) > MAX_BODY_BYTES:
-        raise PayloadError(reason=f"the body is larger than {MAX_BODY_BYTES} bytes", status=413)
-    return body
-
-
 def _parsed(request: Request) -> Any:
     try:
-        return json.loads(_body(request))
+        return json.loads(read_body(request))
     except (ValueError, RecursionError) as error:
         raise PayloadError(reason="the body is not JSON") from error
