@@ -144,3 +144,10 @@ def test_every_image_of_the_table_can_be_asked_for(image: str) -> None:
     (job,) = compile_config(text)
 
     assert job.image == IMAGES[image]
+
+
+def test_a_config_has_no_more_jobs_than_a_pipeline_can_list() -> None:
+    jobs = "".join(f"  j{i}: {{steps: [checkout]}}\n" for i in range(501))
+
+    with pytest.raises(ConfigError, match="more than 500 jobs"):
+        compile_config(f"version: 2.1\njobs:\n{jobs}")

@@ -3,7 +3,7 @@
 from typing import Any
 
 import yaml
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from chalicelib.buildconfig import compile_config
@@ -18,6 +18,9 @@ from chalicelib.buildconfig.keywords import (
 )
 from chalicelib.errors import ConfigError
 from chalicelib.model import JobSpec
+
+# How long an example takes depends on who else uses the machine.
+unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 WORDS = sorted(
     TOP_SUPPORTED
@@ -54,16 +57,19 @@ def assert_compiles_or_is_refused(text: bytes | str) -> None:
         assert tuple(JobSpec.from_json(job.to_json()) for job in outcome) == outcome
 
 
+@unhurried
 @given(st.binary(max_size=2000))
 def test_arbitrary_bytes_give_jobs_or_a_config_error(text: bytes) -> None:
     assert_compiles_or_is_refused(text)
 
 
+@unhurried
 @given(st.text(alphabet=st.characters(), max_size=500))
 def test_arbitrary_text_gives_jobs_or_a_config_error(text: str) -> None:
     assert_compiles_or_is_refused(text)
 
 
+@unhurried
 @given(st.lists(st.sampled_from(MARKS + WORDS), max_size=60).map("".join))
 def test_fragments_of_yaml_give_jobs_or_a_config_error(text: str) -> None:
     assert_compiles_or_is_refused(text)
@@ -89,6 +95,7 @@ def trees() -> st.SearchStrategy[Any]:
     )
 
 
+@unhurried
 @given(trees(), trees(), trees(), st.sampled_from(["top", "job", "step", "run", "workflow"]))
 def test_trees_in_the_shape_of_a_config_give_jobs_or_a_config_error(
     jobs: Any, steps: Any, value: Any, place: str
@@ -103,6 +110,7 @@ def test_trees_in_the_shape_of_a_config_give_jobs_or_a_config_error(
     assert_compiles_or_is_refused(yaml.safe_dump(config, allow_unicode=True))
 
 
+@unhurried
 @given(st.dictionaries(st.from_regex(r"[A-Z_]{1,8}", fullmatch=True), st.text(max_size=50)))
 def test_quoted_environment_values_arrive_as_they_were_written(values: dict[str, str]) -> None:
     written = {name: value for name, value in values.items() if "\0" not in value}

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from chalicelib.errors import PayloadError, SignatureError
@@ -27,6 +27,9 @@ from chalicelib.model import Source
 REAL = Path(__file__).parents[3] / "shared" / "cases" / "github-webhooks"
 SHA = "6113728f27ae82c7b1a177c8d03f9e96e0adf246"
 ZEROS = "0" * 40
+
+# How long an example takes depends on who else uses the machine.
+unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 # The vector of <https://docs.github.com/en/webhooks/using-webhooks/validating-webhook-deliveries>.
 SECRET = "It's a Secret to Everybody"  # noqa: S105 GitHub published it
@@ -355,6 +358,7 @@ INNER = st.sampled_from(
 )
 
 
+@unhurried
 @given(EVENTS, st.dictionaries(FIELDS, JSON | st.dictionaries(INNER, JSON, max_size=3)))
 def test_arbitrary_json_raises_nothing_but_a_payload_error(
     event: str, changes: dict[str, Any]
@@ -371,6 +375,7 @@ def test_arbitrary_json_raises_nothing_but_a_payload_error(
     assert outcome is True
 
 
+@unhurried
 @given(st.binary(), st.sampled_from(["application/json", "application/x-www-form-urlencoded"]))
 def test_arbitrary_bytes_raise_nothing_but_a_payload_error(raw: bytes, content_type: str) -> None:
     try:
