@@ -176,7 +176,7 @@ class Reporter:
     def _send_one(self) -> None:
         with self._wake:
             records, self._dirty = self._dirty, {}
-        offsets = dict(self._sent)
+            offsets = dict(self._sent)
         output = []
         for step, offset, data in self._chunks(offsets):
             packed = base64.b64encode(zlib.compress(data, _PACKING)).decode()
@@ -202,8 +202,12 @@ class Reporter:
 
     def _keep(self, body: bytes, offsets: dict[int, int]) -> None:
         draft = self._kept.with_suffix(".new")
-        draft.write_text(json.dumps({"offsets": offsets, "body": body.decode()}), encoding="utf-8")
-        draft.replace(self._kept)
+        text = json.dumps({"offsets": offsets, "body": body.decode()})
+        try:
+            draft.write_text(text, encoding="utf-8")
+            draft.replace(self._kept)
+        except OSError as error:  # a full disk: only a restart would miss it
+            self._journal.write("report is not kept", trouble=repr(error))
 
     def _deliver(self, body: bytes) -> None:
         answer = self._plane.call("POST", "report", body)
