@@ -143,16 +143,16 @@ class Lxd:
             "record-output": False,
         }
         answer = self._call("POST", f"{self._instance}/exec", body)
-        operation = str(answer["operation"]).split("?", 1)[0]
-        secrets = answer["metadata"]["metadata"]["fds"]
         sockets: dict[str, WebSocket] = {}
         try:
+            operation = _operation(answer)
+            secrets = answer["metadata"]["metadata"]["fds"]
             wait = self._wait_connection(operation)
             # LXD starts the command once 0, 1 and 2 are there; control goes first so that the
             # command dies with us whenever we die.
             for name in (_CONTROL, "1", "2", "0"):
                 sockets[name] = self._websocket(operation, secrets[name])
-        except (OSError, KeyError) as error:
+        except (OSError, KeyError, TypeError) as error:
             for stream in sockets.values():
                 stream.shut()
             msg = f"LXD did not give the command its streams: {error!r}"
@@ -189,9 +189,9 @@ class Lxd:
                 raise
 
     def _finish(self, answer: Mapping[str, Any]) -> None:
-        operation = str(answer["operation"]).split("?", 1)[0]
-        ended = self._call("GET", f"{operation}/wait?timeout={_TIMEOUT_S:.0f}", None)["metadata"]
-        if ended["status_code"] != 200:  # noqa: PLR2004 - LXD's "Success"
+        url = f"{_operation(answer)}/wait?timeout={_TIMEOUT_S:.0f}"
+        ended = self._call("GET", url, None).get("metadata") or {}
+        if ended.get("status_code") != 200:  # noqa: PLR2004 - LXD's "Success"
             msg = f"LXD: {ended.get('err') or ended.get('status')}"
             raise LxdError(msg, status=_ERRORS)
 
@@ -234,6 +234,14 @@ class Lxd:
             connection.close()
             msg = f"LXD does not answer {method} {url.split('?', 1)[0]}: {error!r}"
             raise LxdError(msg) from error
+
+
+def _operation(answer: Mapping[str, Any]) -> str:
+    name = answer.get("operation")
+    if not isinstance(name, str):
+        msg = "LXD began no operation"
+        raise LxdError(msg)
+    return name.split("?", 1)[0]
 
 
 def _file_headers(kind: str, uid: int, gid: int, mode: int) -> dict[str, str]:

@@ -122,7 +122,8 @@ class Reporter:
         with self._wake:
             self._closing = True
             self._wake.notify()
-        self._thread.join()
+        if self._thread.ident is not None:
+            self._thread.join()
 
     def resume(self) -> None:
         """Take over from a supervisor that died: its last report is sent again, as it was."""

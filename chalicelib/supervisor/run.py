@@ -13,6 +13,7 @@ import shutil
 import signal
 import threading
 import time
+import traceback
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -92,8 +93,13 @@ class Supervisor:
         as infrastructure, and the control plane tries anew under the next fence.
         """
         signal.signal(signal.SIGTERM, self._terminate)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
         self._heart.start()
-        ending = self._resume() if self._state.exists() else self._begin()
+        try:
+            ending = self._resume() if self._state.exists() else self._begin()
+        except Exception as error:  # noqa: BLE001 - the entrypoint: a bug of ours must still free the slot
+            self._journal.write("bug", trouble=traceback.format_exc())
+            ending = Ending(INFRASTRUCTURE, f"the supervisor failed: {error!r}"[:_LONGEST_REASON])
         self._conclude(ending)
 
     def _terminate(self, _number: int, _frame: FrameType | None) -> None:
@@ -194,7 +200,7 @@ class Supervisor:
     def _try_removal(self) -> bool:
         try:
             self._lxd.delete()
-        except (LxdError, KeyError) as error:
+        except LxdError as error:
             self._journal.write("container stays", trouble=str(error))
             return False
         return True
@@ -247,6 +253,8 @@ def main(arguments: Sequence[str]) -> int:
     to read.
     """
     os.umask(0o077)
+    # A cancel that comes before there is something to cancel waits until there is.
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     directory = Path(arguments[1]).absolute()

@@ -204,3 +204,15 @@ def test_an_unreadable_order_is_refused(rig: Rig) -> None:
 
     assert supervisor.returncode == 2
     assert "version 99" in (rig.directory / "supervisor.log").read_text()
+
+
+def test_a_fault_of_our_own_still_frees_the_slot(rig: Rig) -> None:
+    rig.write(RunStep(name="never", command="true"))
+    (rig.directory / "state.json").mkdir()
+
+    rig.wait(rig.start())
+
+    assert rig.plane.result is not None
+    assert rig.plane.result.outcome is Outcome.INFRASTRUCTURE
+    assert rig.plane.result.reason.startswith("the supervisor failed: ")
+    assert rig.plane.events == ["stopped", "deleted", "result"]
