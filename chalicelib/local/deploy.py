@@ -13,6 +13,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib.errors import LocalStackError
+from chalicelib.keyring.protocol import Keys, Secret
 from chalicelib.local.emulator import account_environment
 from chalicelib.local.package import Package
 
@@ -23,11 +24,10 @@ __all__ = [
     "STACK",
     "AwsSession",
     "Deployment",
-    "Secrets",
     "deploy",
     "deployed",
     "read_deployment",
-    "read_secrets",
+    "read_keys",
     "write_deployment",
 ]
 
@@ -49,18 +49,6 @@ class Deployment:
     secret_id: str
     run_job_arn: str
     plan_function: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Secrets:
-    """The installation's secrets; for the command line of this machine. Never printed whole."""
-
-    webhook: tuple[str, ...]
-    ticket: str
-    page: str
-
-    def __repr__(self) -> str:
-        return "Secrets(***)"
 
 
 class AwsSession:
@@ -144,11 +132,15 @@ def deploy(session: AwsSession, package: Package) -> Deployment:
     return stack
 
 
-def read_secrets(session: AwsSession, secret_id: str) -> Secrets:
-    """Return the installation's secrets."""
+def read_keys(session: AwsSession, secret_id: str) -> Keys:
+    """Return the installation's secrets, for the command line of this machine."""
     client = session.client("secretsmanager")
     value = json.loads(client.get_secret_value(SecretId=secret_id)["SecretString"])
-    return Secrets(webhook=tuple(value["webhook"]), ticket=value["ticket"], page=value["page"])
+    return Keys(
+        webhook=tuple(Secret(each) for each in value["webhook"]),
+        ticket=Secret(value["ticket"]),
+        page=Secret(value["page"]),
+    )
 
 
 def _upload(session: AwsSession, package: Package) -> str:

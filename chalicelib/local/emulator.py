@@ -23,6 +23,7 @@ __all__ = ["ACCOUNT", "REGION", "Emulator", "account_environment", "free_port"]
 ACCOUNT = "000000000000"
 REGION = "us-east-1"
 _NAME = "emulator"
+_LAUNCHER = Path(__file__).with_name("emulator_main.py")
 _READY_LIMIT_S = 30.0
 _STOP_LIMIT_S = 30.0
 _WARM_TTL_S = 24 * 3600
@@ -57,6 +58,22 @@ class Emulator:
         daemon = processes.find_living(_NAME, self.folder)
         return daemon.pid if daemon else None
 
+    @property
+    def mark(self) -> str:
+        """What the launcher is; a running emulator of another mark is out of date."""
+        return processes.mark_of(_LAUNCHER)
+
+    @property
+    def saved_at(self) -> float | None:
+        """When state was saved last, in seconds since the epoch; None when it never was."""
+        times = [path.stat().st_mtime for path in (self.folder / "services").glob("*.json")]
+        return max(times, default=None)
+
+    def running_mark(self) -> str | None:
+        """Return the mark of the one that runs; None when none does."""
+        daemon = processes.find_living(_NAME, self.folder)
+        return daemon.mark if daemon else None
+
     def start(self) -> None:
         """Start it unless it runs; return when it answers.
 
@@ -75,11 +92,12 @@ class Emulator:
             shutil.rmtree(temporary, ignore_errors=True)  # functions that a killed run unpacked
             temporary.mkdir(parents=True)
             daemon = processes.start(
-                [str(self.python), str(Path(__file__).with_name("emulator_main.py"))],
+                [str(self.python), str(_LAUNCHER)],
                 name=_NAME,
                 folder=self.folder,
                 log=self.log,
                 environment=self._environment(),
+                mark=self.mark,
             )
         processes.wait_ready(daemon, self.answers, log=self.log, limit_s=_READY_LIMIT_S)
 

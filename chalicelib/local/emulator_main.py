@@ -33,6 +33,12 @@ __all__ = ["main"]
 _WARM_PATH = "/_berth/warm"
 _SNAPSHOT_PATH = "/_berth/snapshot"
 _SNAPSHOT_LIMIT_S = 30.0
+_SNAPSHOT_PERIOD_S = 10.0
+_SNAPSHOT_SHARE = 20  # at most a twentieth of one processor goes into snapshots
+_MOST_FILES = 65_536
+_READING = {"GET", "HEAD", "OPTIONS"}
+_tasks: set[asyncio.Task[None]] = set()
+_written = asyncio.Event()
 
 _log = logging.getLogger("berth")
 _invocation = threading.local()
@@ -196,6 +202,10 @@ def _with_own_paths(
 ) -> Callable[[Any, Any, Any], Awaitable[None]]:
     async def served(scope: MutableMapping[str, Any], receive: Any, send: Any) -> None:
         path = scope.get("path")
+        if scope["type"] == "lifespan" and persistence.PERSIST_STATE:
+            _tasks.add(asyncio.create_task(_snapshots()))
+        if scope.get("method", "GET") not in _READING:
+            _written.set()
         if scope["type"] == "http" and path in {_WARM_PATH, _SNAPSHOT_PATH}:
             work = _snapshot if path == _SNAPSHOT_PATH else _warm
             query = scope.get("query_string", b"").decode()
@@ -209,6 +219,18 @@ def _with_own_paths(
     return served
 
 
+async def _snapshots() -> None:
+    """Save the state every few seconds in which somebody wrote, so that a kill loses only those."""
+    loop = asyncio.get_running_loop()
+    while True:
+        await _written.wait()
+        await asyncio.sleep(_SNAPSHOT_PERIOD_S)
+        _written.clear()
+        started = loop.time()
+        await _snapshot("")
+        await asyncio.sleep(_SNAPSHOT_SHARE * (loop.time() - started))
+
+
 async def _snapshot(_query: str) -> dict[str, Any]:
     """Save the state as a graceful stop would, in a forked copy, so that requests do not wait."""
     if not persistence.PERSIST_STATE:
@@ -216,6 +238,7 @@ async def _snapshot(_query: str) -> dict[str, Any]:
     child = os.fork()
     if child == 0:
         try:
+            os.closerange(3, _MOST_FILES)  # a port of ours must not stay open if we are killed
             persistence.save_all(app._build_persistence_save_dict())
             os._exit(0)
         finally:

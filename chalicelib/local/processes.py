@@ -4,6 +4,7 @@ A process is known by its id and its start time, as the kernel counts it: an id 
 another program is never taken for ours, and never killed.
 """
 
+import hashlib
 import json
 import os
 import signal
@@ -21,6 +22,8 @@ __all__ = [
     "find_living",
     "holder_of_port",
     "kill",
+    "mark_of",
+    "resident_kib",
     "start",
     "start_time",
     "stop",
@@ -40,11 +43,13 @@ class Daemon:
         name: also names its record and its log file.
         pid: process id; it leads its own session and process group.
         started: kernel clock ticks from boot to its start.
+        mark: what it was started from; a process with an old mark is to be replaced.
     """
 
     name: str
     pid: int
     started: int
+    mark: str = ""
 
     def alive(self) -> bool:
         """Return whether this very process runs; a zombie does not."""
@@ -66,7 +71,13 @@ def start_time(pid: int) -> int | None:
 
 
 def start(
-    command: Sequence[str], *, name: str, folder: Path, log: Path, environment: Mapping[str, str]
+    command: Sequence[str],
+    *,
+    name: str,
+    folder: Path,
+    log: Path,
+    environment: Mapping[str, str],
+    mark: str = "",
 ) -> Daemon:
     """Start `command` detached, with its output appended to `log`, and record it in `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -81,7 +92,7 @@ def start(
             start_new_session=True,
         )
     _children[process.pid] = process
-    daemon = Daemon(name=name, pid=process.pid, started=start_time(process.pid) or 0)
+    daemon = Daemon(name=name, pid=process.pid, started=start_time(process.pid) or 0, mark=mark)
     part = folder / f"{name}.part"
     part.write_text(json.dumps(asdict(daemon)))
     part.rename(folder / f"{name}.json")
@@ -125,6 +136,32 @@ def kill(name: str, folder: Path, *, limit_s: float = 10.0) -> None:
     if daemon:
         os.kill(daemon.pid, signal.SIGKILL)
         _wait_gone(daemon, limit_s)
+
+
+def mark_of(*files: Path) -> str:
+    """Return a digest of what a process is started from."""
+    return hashlib.sha256(b"\0".join(path.read_bytes() for path in files)).hexdigest()[:16]
+
+
+def resident_kib(pid: int) -> int:
+    """Return the memory of the process and its descendants in KiB; 0 when it is gone."""
+    parents: dict[int, list[int]] = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            parent = int(stat.read_text().rpartition(")")[2].split()[1])
+        except OSError:
+            continue
+        parents.setdefault(parent, []).append(int(stat.parent.name))
+    family, total = [pid], 0
+    while family:
+        member = family.pop()
+        family += parents.get(member, [])
+        try:
+            status = Path(f"/proc/{member}/status").read_text()
+        except OSError:
+            continue
+        total += sum(int(line.split()[1]) for line in status.splitlines() if line[:6] == "VmRSS:")
+    return total
 
 
 def _wait_gone(daemon: Daemon, limit_s: float) -> bool:
