@@ -13,7 +13,6 @@ from chalicelib.entrypoints import api, pages, routes, tasks
 
 app = Chalice(app_name="berth")
 app.api.binary_types = ["application/octet-stream", "application/zip"]
-app.register_middleware(routes.middleware, "http")
 app.register_blueprint(routes.blueprint)
 app.register_blueprint(api.blueprint)
 app.register_blueprint(pages.blueprint)

@@ -4,6 +4,8 @@ A Lambda builds its `Berth` once per process. Drivers connect on first use, so b
 """
 
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import cache
 
@@ -13,7 +15,7 @@ from chalicelib.model import Host
 from chalicelib.services.context import Berth, Policy
 from chalicelib.settings import Settings
 
-__all__ = ["berth", "berth_of", "policy_of", "settings"]
+__all__ = ["berth", "berth_of", "policy_of", "settings", "using"]
 
 
 @cache
@@ -22,9 +24,26 @@ def settings() -> Settings:
     return Settings.from_environment()
 
 
-@cache
+_given: list[Berth] = []
+
+
 def berth() -> Berth:
-    """Return the drivers of this process, as its settings say; they log whose work they do."""
+    """Return the drivers of this process: those of its settings, or those given by `using`."""
+    return _given[-1] if _given else _chosen()
+
+
+@contextmanager
+def using(given: Berth) -> Iterator[None]:
+    """Let this process use these drivers while the block runs: the whole application over fakes."""
+    _given.append(given)
+    try:
+        yield
+    finally:
+        _given.pop()
+
+
+@cache
+def _chosen() -> Berth:
     from chalicelib.telemetry import identify
 
     return replace(berth_of(settings()), identify=identify)

@@ -1,26 +1,20 @@
 """JSON for programs, `./berth build` first. Reading takes the token or a session, changing the token."""
 
 import base64
-import json
 from datetime import datetime
 from typing import Any
 
-from chalice import Blueprint, Response
+from chalice import Response
 
 from chalicelib import wiring
 from chalicelib.entrypoints.access import require_bearer, require_reader
+from chalicelib.entrypoints.guard import GuardedBlueprint, json_answer
 from chalicelib.entrypoints.requests import attempt_number, query
 from chalicelib.model import Job, Pipeline
 
 __all__ = ["blueprint"]
 
-blueprint = Blueprint(__name__)
-
-
-def _json(body: Any, status: int = 200) -> Response:
-    return Response(
-        json.dumps(body), headers={"Content-Type": "application/json"}, status_code=status
-    )
+blueprint = GuardedBlueprint(__name__)
 
 
 @blueprint.route("/api/pipelines")
@@ -30,7 +24,9 @@ def list_pipelines() -> Response:
     page = wiring.berth().pipelines.list_pipelines(
         cursor=query(blueprint.current_request, "cursor") or None
     )
-    return _json({"pipelines": [_pipeline(each) for each in page.pipelines], "next": page.next})
+    return json_answer(
+        {"pipelines": [_pipeline(each) for each in page.pipelines], "next": page.next}
+    )
 
 
 @blueprint.route("/api/pipelines/{pipeline}")
@@ -41,7 +37,7 @@ def get_pipeline(pipeline: str) -> Response:
     require_reader(blueprint.current_request)
     shown = show_pipeline(wiring.berth(), pipeline)
     jobs = [{**_job(job), "waits_for": shown.waits.get(job.id, "")} for job in shown.jobs]
-    return _json({**_pipeline(shown.pipeline), "jobs": jobs})
+    return json_answer({**_pipeline(shown.pipeline), "jobs": jobs})
 
 
 @blueprint.route("/api/pipelines/{pipeline}/cancel", methods=["POST"])
@@ -50,7 +46,7 @@ def cancel_pipeline(pipeline: str) -> Response:
     from chalicelib.services.cancel_pipeline import cancel_pipeline as serve
 
     require_bearer(blueprint.current_request)
-    return _json({"cancelled": serve(wiring.berth(), pipeline)})
+    return json_answer({"cancelled": serve(wiring.berth(), pipeline)})
 
 
 @blueprint.route("/api/jobs/{job}/log")
@@ -68,7 +64,7 @@ def read_log(job: str) -> Response:
     fence = attempt_number(blueprint.current_request, record.fence)
     # Read in this order: an attempt that had ended before the log was read adds nothing to it.
     page = berth.logs.read_log(job, fence, cursor=query(blueprint.current_request, "cursor"))
-    return _json(
+    return json_answer(
         {
             "fence": fence,
             "job": _job(record),

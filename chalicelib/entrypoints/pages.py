@@ -4,11 +4,12 @@ import json
 from collections.abc import Mapping
 from urllib.parse import parse_qs
 
-from chalice import Blueprint, Response
+from chalice import Response
 from chalice.app import Request
 
 from chalicelib import wiring
 from chalicelib.entrypoints.access import require_reader, sign_in, sign_in_with_token
+from chalicelib.entrypoints.guard import GuardedBlueprint
 from chalicelib.entrypoints.requests import attempt_number, query, read_body
 from chalicelib.errors import NotFoundError, TokenError
 from chalicelib.logs.window import read_window
@@ -31,7 +32,7 @@ from chalicelib.web import (
 
 __all__ = ["blueprint", "error_page"]
 
-blueprint = Blueprint(__name__)
+blueprint = GuardedBlueprint(__name__)
 
 _PLAIN_PAGE_BYTES = 4 * 1024 * 1024
 """A Lambda's answer may hold 6 MB; a longer log goes on at the `next` link."""

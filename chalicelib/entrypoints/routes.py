@@ -1,100 +1,29 @@
-"""The HTTP routes: webhook, attempt callbacks, JSON for the command line, pages for people.
-
-A route reads the request, calls one service or renders one page, and answers. `middleware` logs each
-request once and turns our errors into answers; no traceback reaches a client.
-"""
+"""The routes of machines: GitHub's webhook, and the callbacks of supervisors."""
 
 import json
-from collections.abc import Callable
 from typing import Any
 
-from chalice import Blueprint, Response
+from chalice import Response
 from chalice.app import Request
 
 from chalicelib import wiring
+from chalicelib.entrypoints.guard import GuardedBlueprint, json_answer
 from chalicelib.entrypoints.requests import read_body
-from chalicelib.errors import (
-    BerthError,
-    FenceLostError,
-    InputError,
-    NotFoundError,
-    PayloadError,
-    RetryableError,
-    SignatureError,
-    TicketError,
-    TokenError,
-)
+from chalicelib.errors import PayloadError, TicketError
 from chalicelib.model.names import ATTEMPT_NAME
 from chalicelib.telemetry import fresh, logger
 
-__all__ = ["blueprint", "middleware"]
+__all__ = ["blueprint"]
 
-blueprint = Blueprint(__name__)
+blueprint = GuardedBlueprint(__name__)
 
 _DELIVERY_TYPES = ["application/json", "application/x-www-form-urlencoded"]
-_STATUS: list[tuple[type[BerthError], int]] = [
-    (SignatureError, 401),
-    (TicketError, 401),
-    (TokenError, 401),
-    (NotFoundError, 404),
-    (FenceLostError, 409),
-    (InputError, 400),
-    (RetryableError, 503),
-]
-
-
-def middleware(request: Request, get_response: Callable[[Any], Any]) -> Any:
-    """Log the request and answer our errors with their status and one sentence."""
-    fresh(
-        route=request.context.get("resourcePath"),
-        method=request.method,
-        delivery=request.headers.get("x-github-delivery"),
-        **(request.uri_params or {}),
-    )
-    try:
-        response = get_response(request)
-    except BerthError as error:
-        return _refusal(request, error)
-    except Exception:  # noqa: BLE001 - the one place: it is logged, and no traceback goes out
-        logger.exception("unexpected error")
-        return _json({"error": "internal error; the log of the API function has it"}, 500)
-    logger.info("answered", status=getattr(response, "status_code", 200))
-    return response
-
-
-def _refusal(request: Request, error: BerthError) -> Response:
-    status = error.status if isinstance(error, PayloadError) else _status_of(error)
-    logger.warning(str(error), error=type(error).__name__, status=status)
-    sentence = (
-        str(error)
-        if isinstance(error, InputError | FenceLostError)
-        else "not available now; try again"
-    )
-    if _wants_page(request):
-        from chalicelib.entrypoints.pages import error_page
-
-        return error_page(request, status, sentence)
-    return _json({"error": sentence}, status)
-
-
-def _status_of(error: BerthError) -> int:
-    return next((status for kind, status in _STATUS if isinstance(error, kind)), 500)
-
-
-def _wants_page(request: Request) -> bool:
-    return "text/html" in request.headers.get("accept", "")
-
-
-def _json(body: Any, status: int = 200) -> Response:
-    return Response(
-        json.dumps(body), headers={"Content-Type": "application/json"}, status_code=status
-    )
 
 
 @blueprint.route("/health")
 def health() -> Response:
     """Answer that the API is there; needs no token."""
-    return _json({"status": "ok"})
+    return json_answer({"status": "ok"})
 
 
 @blueprint.route("/webhooks/github", methods=["POST"], content_types=_DELIVERY_TYPES)
@@ -114,13 +43,13 @@ def receive_delivery() -> Response:
     )
     match answer:
         case Pong():
-            return _json({"pong": True})
+            return json_answer({"pong": True})
         case Ignored(reason=reason):
             logger.info("ignored", reason=reason)
-            return _json({"ignored": reason})
+            return json_answer({"ignored": reason})
         case received:
             logger.append_keys(pipeline=received.pipeline)
-            return _json(
+            return json_answer(
                 {"pipeline": received.pipeline, "duplicate": received.duplicate},
                 200 if received.duplicate else 202,
             )
@@ -134,7 +63,7 @@ def record_report(job: str, fence: str) -> Response:
 
     ticket = _ticket(job, fence)
     report = parse_report(_parsed(blueprint.current_request))
-    return _json({"cancelling": serve(wiring.berth(), ticket=ticket, report=report)})
+    return json_answer({"cancelling": serve(wiring.berth(), ticket=ticket, report=report)})
 
 
 @blueprint.route("/attempts/{job}/{fence}/result", methods=["PUT"])
@@ -147,7 +76,7 @@ def end_attempt(job: str, fence: str) -> Response:
     result = parse_result(_parsed(blueprint.current_request))
     serve(wiring.berth(), ticket=ticket, result=result)
     logger.info("attempt ended", outcome=result.outcome.value, reason=result.reason)
-    return _json({})
+    return json_answer({})
 
 
 def _ticket(job: str, fence: str) -> Any:

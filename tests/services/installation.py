@@ -40,6 +40,7 @@ class Site:
     github: MemoryGithub
     sequencer: MemorySequencer
     host: MemoryHost
+    keyring: MemoryKeyring
     count: Iterator[int] = field(default_factory=itertools.count)
 
     def receive(self, *, config: bytes | None = CONFIG, only_job: str | None = None) -> Pipeline:
@@ -122,6 +123,7 @@ def make_site(*, slots: int = 2, tenant_limit: int = 3) -> Site:
         MemoryLogs(),
     )
     github, sequencer, host = MemoryGithub(), MemorySequencer(), MemoryHost()
+    keyring = MemoryKeyring()
     nonces = (f"nonce-{number}" for number in itertools.count())
     drive: Callable[[Host], MemoryHost] = lambda _: host  # noqa: E731 - one host, whoever asks
     berth = Berth(
@@ -130,7 +132,7 @@ def make_site(*, slots: int = 2, tenant_limit: int = 3) -> Site:
         logs=logs,
         github=github,
         sequencer=sequencer,
-        keyring=MemoryKeyring(),
+        keyring=keyring,
         host=drive,
         clock=clock,
         nonce=lambda: next(nonces),
@@ -138,6 +140,7 @@ def make_site(*, slots: int = 2, tenant_limit: int = 3) -> Site:
     )
     queue.register_host(Host(id="h1", slots=slots, generation=host.generation()))
     return Site(
+        keyring=keyring,
         berth=berth,
         clock=clock,
         queue=queue,
