@@ -28,18 +28,20 @@ class Places:
         port: of the front door on 127.0.0.1. The forge has the next one, the emulator the one
             after.
         lxd_project: the LXD project that holds its containers.
+        slots: how many containers this machine runs at once.
     """
 
     home: Path
     port: int
     lxd_project: str
+    slots: int = 4
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] | None = None) -> "Places":
         """Return the places that `environ` (default: the process's) asks for.
 
         Raises:
-            SettingError: `BERTH_PORT` is not a port.
+            SettingError: `BERTH_PORT` is not a port, or `BERTH_HOST_SLOTS` not a number.
         """
         found = os.environ if environ is None else environ
         default = ROOT / ".berth"
@@ -49,7 +51,10 @@ class Places:
             raise SettingError(name="BERTH_PORT", reason=f"{port!r} is not a port below 65500")
         mark = hashlib.sha256(str(home).encode()).hexdigest()[:8]
         project = "berth" if home == default else f"berth-{mark}"
-        return cls(home=home, port=int(port), lxd_project=project)
+        slots = found.get("BERTH_HOST_SLOTS") or str(2 * (os.cpu_count() or 1))
+        if not slots.isdecimal() or int(slots) < 1:
+            raise SettingError(name="BERTH_HOST_SLOTS", reason=f"{slots!r} is not above zero")
+        return cls(home=home, port=int(port), lxd_project=project, slots=int(slots))
 
     @property
     def url(self) -> str:

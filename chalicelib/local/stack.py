@@ -10,7 +10,7 @@ import importlib.util
 import os
 import secrets
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
@@ -29,16 +29,13 @@ from chalicelib.local.progress import Progress
 from chalicelib.local.supervisors import kill_supervisors
 from chalicelib.settings import Settings
 
-__all__ = ["AFTER_DEPLOY", "Part", "Stack"]
+__all__ = ["Part", "Stack"]
 
 _DOORS = "doors"
 _DOORS_SOURCES = ("doors.py", "edge.py", "forge.py", "git.py", "repositories.py")
 _READY_LIMIT_S = 15.0
 _SIGN_IN_LIFETIME = timedelta(minutes=10)
 _STAGE = "api"
-
-AFTER_DEPLOY: "list[Callable[[Stack, Deployment], None]]" = []
-"""Called at the end of every `up`, in order; each must be safe to repeat."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,8 +87,8 @@ class Stack:
             if started or changed:
                 with self.progress.step("warming the functions"):
                     self.emulator.warm()
-            for hook in AFTER_DEPLOY:
-                hook(self, deployment)
+            if machine:
+                self._register_host()
         return deployment
 
     def down(self) -> None:
@@ -263,6 +260,11 @@ class Stack:
         deploy.write_deployment(self._deployment_file, deployment, made_from=made_from)
         self._route(deployment)
         return deployment, True
+
+    def _register_host(self) -> None:
+        """Make this machine a host of the default pool; also claims for jobs that wait."""
+        host = {"host": "local", "slots": self.places.slots, "pool": "default"}
+        self.session.invoke("RegisterHost", host)
 
     def _route(self, deployment: Deployment) -> None:
         route = edge.Route(emulator=self.emulator.url, api=deployment.api, stage=_STAGE)
