@@ -35,7 +35,8 @@ LOCAL_INSTALLATION = "local"
 _SIGNATURE = re.compile(r"sha256=[0-9a-f]{64}")
 _SKIP = re.compile(r"\[(?:ci skip|skip ci)\]")
 _SKIP_WITHIN = 250
-_MAX_RERUN = 1_000_000
+_MAX_RERUN = 1 << 53
+"""`berth build` counts in milliseconds of the clock, so that no two calls of it are one pipeline."""
 _FORM = "application/x-www-form-urlencoded"
 _BUILT_ACTIONS = frozenset({"opened", "reopened", "synchronize"})
 
