@@ -22,6 +22,7 @@ COMMANDS = {
         "chalicelib.cli.build:build",
         "build a local repository through the real webhook",
     ),
+    "logs": ("chalicelib.cli.logs:logs", "print what functions and supervisors have logged"),
     "bench": ("chalicelib.cli.bench:bench", "measure, and print medians and ratios"),
     "test": ("chalicelib.cli.checks:test", "run every test, LXD and browser included"),
     "check": ("chalicelib.cli.checks:check", "format, lint, types, layers, quick tests"),
