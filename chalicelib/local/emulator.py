@@ -10,10 +10,11 @@ import json
 import os
 import shutil
 import socket
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 from chalicelib.errors import LocalStackError
 from chalicelib.local import processes
@@ -120,9 +121,18 @@ class Emulator:
         """Save the state now; requests do not wait for it. False when it could not."""
         return bool(self._ask("POST", "/_berth/snapshot")["saved"])
 
-    def warm(self, *, workers: int = 1) -> int:
-        """Start `workers` workers of each function, so that first calls find them. Returns how many."""
-        return int(self._ask("POST", f"/_berth/warm?workers={workers}")["workers"])
+    def warm(self, *, workers: int = 1, named: Sequence[str] = ()) -> int:
+        """Start `workers` workers of each function, so that first calls find them.
+
+        Args:
+            workers: how many of each; those that run count.
+            named: parts of names; only functions that have one of them. Default: all functions.
+
+        Returns:
+            How many are ready.
+        """
+        query = urlencode([("workers", workers), *(("named", part) for part in named)])
+        return int(self._ask("POST", f"/_berth/warm?{query}")["workers"])
 
     def _ask(self, method: str, path: str) -> dict[str, Any]:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)

@@ -252,9 +252,18 @@ async def _snapshot(_query: str) -> dict[str, Any]:
 
 
 async def _warm(query: str) -> dict[str, Any]:
-    """Start workers ahead of their first call, as provisioned concurrency does: `?workers=N`."""
-    wanted = int(parse_qs(query).get("workers", ["1"])[0])
-    records = list(functions._functions._data.values())
+    """Start workers ahead of their first call, as provisioned concurrency does.
+
+    `?workers=N` of each function; with `&named=PART`, given once or more, of those that have the
+    part in their name.
+    """
+    asked = parse_qs(query)
+    wanted, parts = int(asked.get("workers", ["1"])[0]), asked.get("named", [""])
+    records = [
+        record
+        for record in functions._functions._data.values()
+        if any(part in record["config"]["FunctionName"] for part in parts)
+    ]
     calls = [asyncio.to_thread(_start_workers, record, wanted) for record in records]
     return {"workers": sum(await asyncio.gather(*calls))}
 

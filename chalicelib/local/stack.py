@@ -36,6 +36,7 @@ _DOORS_SOURCES = ("doors.py", "edge.py", "forge.py", "git.py", "repositories.py"
 _READY_LIMIT_S = 15.0
 _SIGN_IN_LIFETIME = timedelta(minutes=10)
 _STAGE = "api"
+_WAY_OF_A_PUSH = ("APIHandler", "PlanPipeline", "DispatchAttempt", "FinishJob")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +87,7 @@ class Stack:
             deployment, changed = self._deploy(machine)
             if started or changed:
                 with self.progress.step("warming the functions"):
-                    self.emulator.warm()
+                    self.emulator.warm(named=_WAY_OF_A_PUSH)
             if machine:
                 self._register_host()
         return deployment
