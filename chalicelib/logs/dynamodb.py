@@ -20,6 +20,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -95,12 +96,17 @@ class DynamoLogs:
     def append(
         self, job: str, fence: int, *, steps: Sequence[StepRecord], output: Sequence[OutputChunk]
     ) -> None:
-        """Store the chunks, then the records; see `LogStore`.
+        """Store the chunks step by step, then the records; see `LogStore`.
 
-        One write unit per compressed KB, and half a read unit to learn whether the log is sealed.
+        One write unit per compressed KB, and a read unit to learn whether the log is sealed. A
+        heartbeat, which brings neither, costs nothing.
         """
+        if not (steps or output):
+            return
         key = _partition(job, fence)
-        _in_parallel([self._chunk_writer(key, chunk) for chunk in output])
+        # In parallel within a step only: where a later step's chunk is, the earlier ones' are too.
+        for _, chunks in groupby(sorted(output, key=_step_of), key=_step_of):
+            _in_parallel([self._chunk_writer(key, chunk) for chunk in chunks])
         _in_parallel([self._record_writer(key, record) for record in steps])
         if self._sealed_until(key) is not None:
             self.seal(job, fence)
@@ -280,6 +286,10 @@ def _in_parallel(writes: Sequence[Callable[[], None]]) -> None:
     with ThreadPoolExecutor(max_workers=_WRITERS) as pool:
         for done in [pool.submit(write) for write in writes]:
             done.result()
+
+
+def _step_of(chunk: OutputChunk) -> int:
+    return chunk.step
 
 
 def _partition(job: str, fence: int) -> str:

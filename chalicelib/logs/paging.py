@@ -6,10 +6,11 @@ byte. It must never be led past bytes that are still on their way, so:
 - Within a step, a chunk follows only if it starts exactly where the one before it ended. A gap ends
   the page. A chunk that starts inside an earlier one (only a broken or hostile sender makes those) is
   passed over, so what is read does not depend on where pages were cut.
-- A reader leaves a step only when the step is over by the records (`records.steps_over`). Stores write a
-  report's chunks before its records, and senders do not say that a step ended, nor that the next one
-  started, before its last byte is acknowledged or in the same report. So a record that says "over"
-  is proof that every byte of that step is stored.
+- A reader leaves a step only when the step is over by the records (`records.steps_over`) and a later
+  step has output. Senders report one after another, in reading order, and send the record that ends
+  a step, or starts the next, no sooner than the step's last bytes; stores write a report's chunks
+  step by step and its records last. So a record that says "over" is proof that every byte of that
+  step is stored.
 - Once an attempt is sealed nothing more is expected: gaps are jumped over and every step counts as
   over. A chunk's offset then shows how much is missing.
 """

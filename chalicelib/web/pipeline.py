@@ -70,7 +70,8 @@ def live_update(view: PipelineView, after: LiveCursor, now: datetime) -> dict[st
     For a job whose `after.log_cursor` is a cursor, load `JobView.output` from there with
     `LogStore.read_log`; for any other as for a whole page.
 
-    Shape: `{"title", "head": html, "jobs": [job], "next": cursor, "done": bool}`; a job is `{"id",
+    Shape: `{"title", "head": html, "jobs": [job], "next": cursor, "done": bool,
+    "more": bool (ask again at once), "note": text}`; a job is `{"id",
     "html": its whole section}` when the reader does not know its attempt, else `{"id", "head": html,
     "steps": [{"id", "state", "summary": html, "append": html, "tail": html or null}]}`, where "tail"
     replaces the step's incomplete last line.
@@ -92,6 +93,7 @@ def live_update(view: PipelineView, after: LiveCursor, now: datetime) -> dict[st
         "jobs": jobs,
         "next": LiveCursor(follows).encode(),
         "done": _done(view),
+        "more": any(job.more for job in view.jobs),
         "note": _footnote(running=not _done(view)),
     }
 

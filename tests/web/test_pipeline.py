@@ -312,6 +312,7 @@ def test_an_update_is_the_last_when_all_output_has_been_sent(
     update = live_update(replace(with_job(view, more=more), pipeline=pipeline), LiveCursor(), now)
 
     assert update["done"] is done
+    assert update["more"] is more
 
 
 def test_an_update_is_plain_json(view: PipelineView, now: datetime) -> None:

@@ -7,6 +7,7 @@
   if (!page) return;
 
   const PERIOD_MS = 1000;
+  const SOON_MS = 50; // while more output is stored than one update carries
   const MOST_CHARS = 1_500_000; // of one step's log; older output stays behind "Whole log"
   const SLOWEST_MS = 30_000;
   const note = document.getElementById("live-note");
@@ -97,7 +98,8 @@
     if (!answer.ok) throw new Error(String(answer.status));
     const body = await answer.json();
     update(body);
-    return body.done ? "done" : "again";
+    if (body.done) return "done";
+    return body.more ? "soon" : "again";
   }
 
   async function follow() {
@@ -106,6 +108,7 @@
       failures = 0;
       note.classList.toggle("trouble", what === "stop");
       if (what === "stop") note.textContent = "Live updates have ended. Load the page anew.";
+      if (what === "soon") setTimeout(follow, SOON_MS);
       if (what !== "again") return;
     } catch {
       failures += 1;
