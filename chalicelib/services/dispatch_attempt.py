@@ -1,12 +1,13 @@
 """Bring a claimed attempt onto its host: container, lease, supervisor."""
 
 from datetime import timedelta
+from typing import Any
 
 from chalicelib.errors import FenceLostError, NotFoundError
 from chalicelib.fleet.protocol import AttemptPlan
 from chalicelib.keyring.signing import Ticket, seal_ticket
 from chalicelib.model import Job, JobSpec, JobState, Pipeline, container_name
-from chalicelib.services.context import Berth
+from chalicelib.services.context import Berth, Policy
 
 __all__ = ["dispatch_attempt"]
 
@@ -68,51 +69,61 @@ def _load(berth: Berth, job: Job) -> tuple[JobSpec, Pipeline]:
 def _plan(
     berth: Berth, *, job: Job, spec: JobSpec, pipeline: Pipeline, task_token: str
 ) -> AttemptPlan:
-    policy = berth.policy
     now = berth.clock.now()
-    ticket = seal_ticket(
-        Ticket(
-            job=job.id,
-            fence=job.fence,
-            task_token=task_token,
-            pipeline=pipeline.id,
-            delivery=pipeline.delivery,
-        ),
-        berth.keyring.keys(now=now).ticket,
-        expires=now + policy.job_time_limit + _TICKET_SPARE,
+    ticket = Ticket(
+        job=job.id,
+        fence=job.fence,
+        task_token=task_token,
+        pipeline=pipeline.id,
+        delivery=pipeline.delivery,
     )
-    source = pipeline.source
+    expires = now + berth.policy.job_time_limit + _TICKET_SPARE
     return AttemptPlan(
         job=job.id,
         fence=job.fence,
         image=spec.image,
-        limits=policy.limits,
-        ticket=ticket,
+        limits=berth.policy.limits,
+        ticket=seal_ticket(ticket, berth.keyring.keys(now=now).ticket, expires=expires),
         supervisor={
             **spec.to_json(),
-            "version": 1,
-            "job": job.id,
-            "job_name": job.name,
-            "fence": job.fence,
-            "pipeline": pipeline.id,
-            "build_url": f"{policy.api_url}/pipelines/{pipeline.id}",
-            "api_url": policy.api_url,
-            "container": container_name(job.id, job.fence),
-            "lxd_socket": policy.lxd_socket,
-            "lxd_project": policy.lxd_project,
-            "repository_cache": f"{policy.host_state_dir}/repositories",
-            "source": {
-                "clone_url": source.clone_url,
-                "repository": source.repository,
-                "sha": source.sha,
-                "ref": source.ref,
-            },
-            # The user of CircleCI's convenience images, which the base image has too.
-            "home": "/home/circleci",
-            "uid": 3434,
-            "gid": 3434,
-            "time_limit_s": policy.job_time_limit.total_seconds(),
-            "heartbeat_s": policy.heartbeat.total_seconds(),
-            "log_limit_bytes": policy.log_limit_bytes,
+            **_identity(berth.policy, job, pipeline),
+            **_surroundings(berth.policy, job),
         },
     )
+
+
+def _identity(policy: Policy, job: Job, pipeline: Pipeline) -> dict[str, Any]:
+    """Return what the attempt is about."""
+    source = pipeline.source
+    return {
+        "version": 1,
+        "job": job.id,
+        "job_name": job.name,
+        "fence": job.fence,
+        "pipeline": pipeline.id,
+        "build_url": f"{policy.api_url}/pipelines/{pipeline.id}",
+        "source": {
+            "clone_url": source.clone_url,
+            "repository": source.repository,
+            "sha": source.sha,
+            "ref": source.ref,
+        },
+    }
+
+
+def _surroundings(policy: Policy, job: Job) -> dict[str, Any]:
+    """Return where the attempt runs, as whom, and within which limits."""
+    return {
+        "api_url": policy.api_url,
+        "container": container_name(job.id, job.fence),
+        "lxd_socket": policy.lxd_socket,
+        "lxd_project": policy.lxd_project,
+        "repository_cache": f"{policy.host_state_dir}/repositories",
+        # The user of CircleCI's convenience images, which the base image has too.
+        "home": "/home/circleci",
+        "uid": 3434,
+        "gid": 3434,
+        "time_limit_s": policy.job_time_limit.total_seconds(),
+        "heartbeat_s": policy.heartbeat.total_seconds(),
+        "log_limit_bytes": policy.log_limit_bytes,
+    }
