@@ -29,7 +29,7 @@ _NEEDS = {
     "up": LXD_PROGRAMS,
     "build": LXD_PROGRAMS,
     "bench": LXD_PROGRAMS,
-    "test": {**LXD_PROGRAMS, "chromium": "chromium"},
+    "test": {**LXD_PROGRAMS, "chromium": "chromium", "chromedriver": "chromium-driver"},
     "check": {"git": "git"},
 }
 _MORE_FOLDERS = ("/usr/local/sbin", "/usr/sbin", "/sbin", "/snap/bin")
