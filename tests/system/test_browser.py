@@ -52,14 +52,14 @@ def test_the_page_of_a_running_build_shows_new_lines_without_a_reload(
     installation.wait_running(pipeline)
     browser.get(installation.stack.sign_in_link())
     browser.get(f"{installation.places.url}/pipelines/{pipeline}")
-    browser.execute_script("window.sameDocument = true")  # type: ignore[no-untyped-call]
+    browser.execute_script("window.sameDocument = true")
     first = _text(browser)
 
     WebDriverWait(browser, 60).until(lambda page: "line 6" in _text(page))
     WebDriverWait(browser, 60).until(lambda page: "succeeded" in _text(page).lower())
 
     assert "line 6" not in first
-    assert browser.execute_script("return window.sameDocument") is True  # type: ignore[no-untyped-call]
+    assert browser.execute_script("return window.sameDocument") is True
 
 
 def test_a_sign_in_link_leads_to_the_list_and_the_list_to_the_pipeline(
