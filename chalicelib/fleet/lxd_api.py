@@ -1,0 +1,149 @@
+"""LXD's REST API over its Unix socket, through pylxd; every foreign error becomes one of ours.
+
+pylxd's models ask again after each change; its API nodes do not, and its `_wait` endpoint is used
+with a limit, because the socket gives up after 60 s. `project` is a parameter of each call here:
+pylxd's own setting forbids listing all projects.
+"""
+
+import time
+from collections.abc import Mapping
+from typing import IO, Any, cast
+from urllib.parse import quote
+
+from chalicelib.errors import HostUnreachableError
+
+__all__ = ["LxdApi", "foreign_errors"]
+
+_WAIT_S = 20
+"""One request for the end of an operation; below the 60 s after which pylxd's socket gives up."""
+_RUNNING = range(100, 200)
+_SUCCESS = range(200, 300)
+
+Metadata = Mapping[str, Any]
+
+
+def foreign_errors() -> tuple[type[Exception], ...]:
+    """Return the roots of all errors that pylxd and the HTTP client below it raise."""
+    # Importing pylxd takes 175 ms, which a Lambda pays once and only when it drives a host.
+    from pylxd import exceptions  # noqa: PLC0415
+    from requests import RequestException  # noqa: PLC0415
+
+    return (
+        exceptions.LXDAPIException,
+        exceptions.LXDAPIExtensionNotAvailable,
+        exceptions.ClientConnectionFailed,
+        RequestException,
+    )
+
+
+class LxdApi:
+    """Calls one LXD; connects on first use. Paths are segments: `get("instances", "c1")`.
+
+    Every method raises `HostUnreachableError` when LXD does not answer or refuses.
+    """
+
+    def __init__(self, socket: str, *, host: str, project: str) -> None:
+        """Remember where LXD is; `host` is the name that errors carry."""
+        self._endpoint = f"http+unix://{quote(socket, safe='')}"
+        self._host = host
+        self._project = project
+        self._client: Any = None
+
+    def get(self, *path: str, **query: str) -> Any:
+        """Return the answer's metadata, or None when there is no such thing."""
+        body = self._request("get", path, {"params": self._query(query)})
+        return None if body is None else body["metadata"]
+
+    def get_everywhere(self, *path: str, **query: str) -> Any:
+        """Return a listing that covers all projects."""
+        params = {"all-projects": "true", **query}
+        body = self._request("get", path, {"params": params})
+        return [] if body is None else body["metadata"]
+
+    def post(self, *path: str, body: Metadata, limit_s: float = 60) -> Metadata:
+        """Create something; return the answer, or the operation's end when it is one."""
+        return self._change("post", path, {"json": body}, limit_s)
+
+    def put(self, *path: str, body: Metadata, limit_s: float = 60) -> Metadata:
+        """Replace or switch something; return as `post` does."""
+        return self._change("put", path, {"json": body}, limit_s)
+
+    def patch(self, *path: str, body: Metadata, limit_s: float = 60) -> Metadata:
+        """Change some of something; return as `post` does."""
+        return self._change("patch", path, {"json": body}, limit_s)
+
+    def upload(
+        self, *path: str, content: IO[bytes] | bytes, headers: Mapping[str, str], **query: str
+    ) -> Metadata:
+        """Send bytes; return as `post` does. For images and files."""
+        call = {"data": content, "headers": dict(headers), "params": self._query(query)}
+        return self._change("post", path, call, limit_s=600)
+
+    def delete(self, *path: str, limit_s: float = 60) -> bool:
+        """Remove something; False when there was no such thing."""
+        body = self._request("delete", path, {"params": self._query({})})
+        if body is None:
+            return False
+        self._finish(body, limit_s)
+        return True
+
+    def _query(self, query: Mapping[str, str]) -> dict[str, str]:
+        return {"project": self._project, **query}
+
+    def _change(
+        self, method: str, path: tuple[str, ...], call: dict[str, Any], limit_s: float
+    ) -> Metadata:
+        body = self._request(method, path, {"params": self._query({}), **call})
+        if body is None:
+            raise self._unreachable(f"LXD has no {'/'.join(path)}")
+        return self._finish(body, limit_s)
+
+    def _finish(self, body: Metadata, limit_s: float) -> Metadata:
+        """Return a synchronous answer's metadata, or wait for the operation that was started."""
+        if body["type"] != "async":
+            return cast("Metadata", body["metadata"] or {})
+        name = body["operation"].rpartition("/")[2]
+        deadline = time.monotonic() + limit_s
+        while True:
+            wait = {"params": {"timeout": str(_WAIT_S)}}
+            answer = self._request("get", ("operations", name, "wait"), wait)
+            operation = (answer or {}).get("metadata") or {}
+            code = operation.get("status_code", 0)
+            if code in _SUCCESS:
+                return cast("Metadata", operation)
+            if code not in _RUNNING:
+                raise self._unreachable(operation.get("err") or "LXD forgot the operation")
+            if time.monotonic() > deadline:
+                raise self._unreachable(f"{operation['description']} takes over {limit_s:.0f} s")
+
+    def _request(self, method: str, path: tuple[str, ...], call: dict[str, Any]) -> Metadata | None:
+        from pylxd.exceptions import NotFound  # noqa: PLC0415 (see foreign_errors)
+
+        try:
+            node = self._connection().api
+            for segment in path:
+                node = node[segment]
+            return cast("Metadata", getattr(node, method)(**call).json())
+        except NotFound:
+            return None
+        except foreign_errors() as error:
+            self._client = None  # LXD may have been started anew behind the old connection
+            raise self._unreachable(_reason(error)) from error
+
+    def _connection(self) -> Any:
+        from pylxd import Client  # noqa: PLC0415 (see foreign_errors)
+
+        if self._client is None:
+            self._client = Client(endpoint=self._endpoint)
+        return self._client
+
+    def _unreachable(self, reason: str) -> HostUnreachableError:
+        return HostUnreachableError(host=self._host, reason=reason)
+
+
+def _reason(error: Exception) -> str:
+    try:
+        text = str(error)
+    except (ValueError, KeyError):  # pylxd parses the answer to make its text
+        text = ""
+    return text or type(error).__name__

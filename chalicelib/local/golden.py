@@ -1,0 +1,139 @@
+"""The base image in a project of LXD, and its golden containers, which jobs' containers copy.
+
+A golden container has been started once, so that its files have the owners of its id range, and is
+stopped. `user.berth.ready` says that it is whole; one without it is made anew.
+"""
+
+import json
+from collections.abc import Mapping
+from ipaddress import IPv4Interface
+from pathlib import Path
+from urllib.parse import urlencode
+
+from chalicelib.errors import LocalStackError
+from chalicelib.fleet.lxd_api import LxdApi
+from chalicelib.fleet.slots import RANGE_SIZE, SlotPlan, golden_name
+from chalicelib.local.progress import Progress
+
+__all__ = ["IMAGE", "ensure_golden", "has_image", "import_image", "remove_old_images"]
+
+IMAGE = "base"
+_RECIPE = "berth.recipe"
+
+
+def has_image(api: LxdApi, recipe: str) -> bool:
+    """Return whether the project's image is the one of this recipe."""
+    return _image_recipe(api) == recipe
+
+
+def _image_recipe(api: LxdApi) -> str:
+    alias = api.get("images", "aliases", IMAGE)
+    image = api.get("images", alias["target"]) if alias else None
+    return image["properties"].get(_RECIPE, "") if image else ""
+
+
+def import_image(api: LxdApi, archive: Path, recipe: str) -> None:
+    """Import the archive and point the alias at it. Safe to repeat."""
+    headers = {
+        "X-LXD-filename": archive.name,
+        "X-LXD-properties": urlencode({_RECIPE: recipe}),
+        "Content-Type": "application/octet-stream",
+    }
+    images = api.get("images", recursion="1")
+    found = [image for image in images if image["properties"].get(_RECIPE) == recipe]
+    if found:  # an earlier run was interrupted between image and alias
+        fingerprint = found[0]["fingerprint"]
+    else:
+        with archive.open("rb") as content:
+            operation = api.upload("images", content=content, headers=headers)
+        fingerprint = operation["metadata"]["fingerprint"]
+    api.delete("images", "aliases", IMAGE)
+    api.post("images", "aliases", body={"name": IMAGE, "target": fingerprint})
+
+
+def remove_old_images(api: LxdApi, recipe: str) -> None:
+    """Remove the images of ours that are of other recipes; what was copied from them stays."""
+    for image in api.get("images", recursion="1"):
+        if image["properties"].get(_RECIPE, recipe) != recipe:
+            api.delete("images", image["fingerprint"])
+
+
+def ensure_golden(
+    api: LxdApi, progress: Progress, *, gateway: IPv4Interface, recipe: str, slots: int
+) -> None:
+    """Make the golden containers of the first `slots` slots, unless they are there and current.
+
+    Raises:
+        LocalStackError: LXD has too few user ids.
+    """
+    found = {instance["name"]: instance for instance in api.get("instances", recursion="1")}
+    wanted = [golden_name(IMAGE, slot) for slot in range(slots)]
+    lacking = [
+        slot
+        for slot, name in enumerate(wanted)
+        if not _current(found.get(name, {}), recipe=recipe, gateway=gateway)
+    ]
+    if not lacking:
+        return
+    with progress.step(f"making {len(lacking)} golden containers"):
+        last_id = _last_id(api, slots)
+        plan = SlotPlan(last_id=last_id, gateway=gateway)
+        for slot in lacking:
+            progress.detail(f"{slot + 1} of {slots}")
+            _make(api, golden_name(IMAGE, slot), recipe=recipe, config=plan.config(slot))
+
+
+def _current(instance: Mapping[str, Mapping[str, str]], *, recipe: str, gateway: object) -> bool:
+    config = instance.get("config", {})
+    return (
+        config.get("user.berth.ready") == "true"
+        and config.get("user.berth.recipe") == recipe
+        and config.get("user.berth.gateway") == str(gateway)
+    )
+
+
+def _last_id(api: LxdApi, slots: int) -> int:
+    """Return the end of the ids that LXD may give, which a container without a range shows."""
+    name = "berth-probe"
+    api.delete("instances", name)
+    api.post("instances", body={"name": name, "source": {"type": "none"}})
+    config = api.get("instances", name)["config"]
+    api.delete("instances", name)
+    maps = json.loads(config["volatile.idmap.next"])
+    first = max(int(part["Hostid"]) for part in maps)
+    last = min(int(part["Hostid"]) + int(part["Maprange"]) for part in maps)
+    if last - first < (slots + 1) * RANGE_SIZE:
+        raise LocalStackError(
+            reason=f"LXD may give {last - first} user ids; {slots} containers need more",
+            cure="give root a range of ten million in /etc/subuid and /etc/subgid, restart LXD",
+        )
+    return last
+
+
+def _make(api: LxdApi, name: str, *, recipe: str, config: Mapping[str, str]) -> None:
+    found = api.get("instances", name)
+    if found:
+        if found["status"] != "Stopped":
+            api.put("instances", name, "state", body={"action": "stop", "force": True})
+        api.delete("instances", name)
+    marks = {
+        "user.berth.golden": "true",
+        "user.berth.image": IMAGE,
+        "user.berth.recipe": recipe,
+    }
+    source = {"type": "image", "alias": IMAGE}
+    body = {"name": name, "source": source, "profiles": ["default"], "config": {**config, **marks}}
+    api.post("instances", body=body, limit_s=300)
+    headers = {"X-LXD-type": "file", "X-LXD-mode": "0644", "X-LXD-write": "overwrite"}
+    gateway = IPv4Interface(config["user.berth.gateway"])
+    api.put("instances", name, "state", body={"action": "start"}, limit_s=300)
+    api.upload(
+        "instances",
+        name,
+        "files",
+        content=f"nameserver {gateway.ip}\n".encode(),
+        headers=headers,
+        path="/etc/resolv.conf",
+    )
+    api.put("instances", name, "state", body={"action": "stop", "force": True})
+    api.patch("instances", name, body={"config": {"user.berth.ready": "true"}})

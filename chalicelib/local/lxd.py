@@ -1,0 +1,117 @@
+"""LXD on this machine, made ready for jobs: daemon, project, pool, network, image, golden containers.
+
+Everything is looked at first and made only if it lacks, so a second run takes under a second and
+changes nothing; what Berth did not make is never changed.
+"""
+
+from dataclasses import dataclass
+from ipaddress import IPv4Interface
+from pathlib import Path
+
+from chalicelib.errors import HostUnreachableError, LocalStackError
+from chalicelib.fleet.lxd_api import LxdApi
+from chalicelib.local import base_image, golden, lxd_daemon, lxd_network, lxd_storage
+from chalicelib.local.progress import Progress
+
+__all__ = ["LxdFacts", "prepare", "shut_down"]
+
+SLOTS = 5
+"""Golden containers, one per slot of a 2-core host and one to spare; more are slower to start."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LxdFacts:
+    """Where the jobs' LXD is.
+
+    Attributes:
+        socket: of its API.
+        project: that holds all of ours.
+        daemon_started: it was started here, by this run or an earlier one.
+    """
+
+    socket: str
+    project: str
+    daemon_started: bool
+
+
+def prepare(
+    state_dir: Path,
+    progress: Progress,
+    *,
+    project: str = "berth",
+    slots: int = SLOTS,
+    images: Path | None = None,
+) -> LxdFacts:
+    """Make LXD ready for jobs, and say where it is. Safe to repeat, and to interrupt.
+
+    Args:
+        state_dir: keeps the daemon's record and log, and the image's archive.
+        progress: is told of what takes time.
+        project: name of the LXD project.
+        slots: golden containers to make.
+        images: where the image's archive is kept, if not below `state_dir`.
+
+    Raises:
+        LocalStackError: this machine cannot do it, or something of somebody else's is in the way.
+    """
+    lxd_daemon.require_machine()
+    state_dir.mkdir(parents=True, exist_ok=True)
+    with lxd_daemon.exclusive():
+        lxd = lxd_daemon.start(state_dir, progress)
+        api = LxdApi(str(lxd.socket), host="this machine", project=project)
+        try:
+            lxd_storage.ensure_pool(api, lxd.socket)
+            lxd_storage.ensure_project(api, project)
+            gateway = lxd_network.ensure_bridge(api)
+            lxd_network.put_rules(gateway)
+            _fill(api, gateway, progress, slots=slots, images=images or state_dir / "images")
+        except HostUnreachableError as error:
+            raise LocalStackError(
+                reason=f"LXD refused: {error.reason}", cure=f"read {state_dir / 'lxd.log'}"
+            ) from error
+    return LxdFacts(socket=str(lxd.socket), project=project, daemon_started=lxd.started_here)
+
+
+def _fill(
+    api: LxdApi, gateway: IPv4Interface, progress: Progress, *, slots: int, images: Path
+) -> None:
+    certificates = base_image.extra_certificates()
+    lxd_storage.ensure_profile(api, environment=_environment(certificates))
+    recipe = base_image.recipe(certificates)
+    if not golden.has_image(api, recipe):
+        archive = base_image.archive(images, progress, certificates=certificates)
+        with progress.step("importing the base image"):
+            golden.import_image(api, archive, recipe)
+    golden.ensure_golden(api, progress, gateway=gateway, recipe=recipe, slots=slots)
+    golden.remove_old_images(api, recipe)
+
+
+def _environment(certificates: object) -> dict[str, str]:
+    """Return the variables that make tools with CA lists of their own read the system's.
+
+    Only where the machine has certificates of its own: elsewhere those lists are as good.
+    """
+    names = ("NODE_EXTRA_CA_CERTS", "PIP_CERT", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE")
+    bundle = "/etc/ssl/certs/ca-certificates.crt"
+    return dict.fromkeys(names, bundle) if certificates else {}
+
+
+def shut_down(state_dir: Path) -> bool:
+    """Stop the LXD that was started here; return whether it is stopped.
+
+    It stays when it was not started here, or while anything runs in it that is not a job of ours:
+    our jobs' containers are stopped, and found again by the sweeper.
+    """
+    with lxd_daemon.exclusive():
+        socket = lxd_daemon.find_socket()
+        if socket is None:
+            return True
+        api = LxdApi(str(socket), host="this machine", project="default")
+        instances = api.get_everywhere("instances", recursion="1")
+        running = [item for item in instances if item["status"] != "Stopped"]
+        if any("user.berth.job" not in item["config"] for item in running):
+            return False
+        if not lxd_daemon.stop(state_dir):
+            return False
+        lxd_network.remove_rules()
+        return True
