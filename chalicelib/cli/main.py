@@ -4,6 +4,7 @@ A subcommand is a function that takes its arguments and returns an exit status; 
 one line here. Its file is imported only when it is called.
 """
 
+import os
 import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
@@ -39,15 +40,9 @@ def main(arguments: Sequence[str]) -> int:
     0 is success, 1 a negative answer (a failed build, a failed check), 2 anything that kept the
     command from its work, 130 an interruption. A traceback never reaches the user.
     """
-    if not arguments or arguments[0] in {"-h", "--help", "help"}:
-        print(_usage())
-        return 0
-    name, *rest = arguments
-    if name not in COMMANDS:
-        print(f"berth: there is no command {name!r}\n\n{_usage()}", file=sys.stderr)
-        return _FAILED
     try:
-        return _function(name)(rest)
+        status = _run(arguments)
+        sys.stdout.flush()
     except BerthError as error:
         print(f"berth: {error}", file=sys.stderr)
         return _FAILED
@@ -55,8 +50,21 @@ def main(arguments: Sequence[str]) -> int:
         print("\nberth: interrupted", file=sys.stderr)
         return _INTERRUPTED
     except BrokenPipeError:
-        sys.stderr.close()  # whoever read us has gone; Python would complain at exit
+        # Whoever read us has gone; what is still buffered must not be tried again at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return _PIPE_CLOSED
+    return status
+
+
+def _run(arguments: Sequence[str]) -> int:
+    if not arguments or arguments[0] in {"-h", "--help", "help"}:
+        print(_usage())
+        return 0
+    name, *rest = arguments
+    if name not in COMMANDS:
+        print(f"berth: there is no command {name!r}\n\n{_usage()}", file=sys.stderr)
+        return _FAILED
+    return _function(name)(rest)
 
 
 def _function(name: str) -> Callable[[Sequence[str]], int]:

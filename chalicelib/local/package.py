@@ -51,7 +51,7 @@ class Package:
 def fingerprint(root: Path, environment: Mapping[str, str]) -> str:
     """Return a digest of all that a deployment is made from; equal digests need no deployment."""
     digest = hashlib.sha256(json.dumps(dict(environment), sort_keys=True).encode())
-    digest.update(sys.version.encode())
+    digest.update(sys.version.encode() + Path(__file__).read_bytes())
     for path in _inputs(root):
         digest.update(str(path.relative_to(root)).encode() + b"\0")
         digest.update(path.read_bytes() + b"\0")
@@ -83,7 +83,7 @@ def package(root: Path, folder: Path, environment: Mapping[str, str]) -> Package
 
 
 def _inputs(root: Path) -> Iterable[Path]:
-    singles = [root / "app.py", root / "requirements.txt", Path(__file__)]
+    singles = [root / "app.py", root / "requirements.txt"]
     folders = (".chalice/*.json", "cloudformation/data.yaml", "cloudformation/workflows.yaml")
     patterns = (*folders, "stepfunctions/*.asl.json")
     found = [path for pattern in patterns for path in root.glob(pattern)]

@@ -13,7 +13,7 @@ from pathlib import Path
 from chalicelib.errors import LocalStackError
 from chalicelib.local.progress import Progress
 
-__all__ = ["LXD_PROGRAMS", "ensure", "ensure_named", "find_program", "missing"]
+__all__ = ["LXD_PROGRAMS", "ensure", "ensure_named", "find_program", "install_commands", "missing"]
 
 LXD_PROGRAMS = {
     "lxd": "lxd",
@@ -65,10 +65,7 @@ def ensure_named(lacking: Sequence[str]) -> None:
     Raises:
         LocalStackError: not root, no apt-get, or the installation failed.
     """
-    snap = [name for name in lacking if name in {"lxd", "lxd-client"}] if _lxd_is_a_snap() else []
-    plain = [name for name in lacking if name not in snap]
-    typed = [["apt-get", "install", "-y", *plain]] if plain else []
-    typed += [["snap", "install", "lxd"]] if snap else []
+    typed = install_commands(lacking, lxd_is_a_snap=_lxd_is_a_snap())
     if not all(shutil.which(command[0]) for command in typed):
         raise LocalStackError(
             reason=f"this system lacks {', '.join(lacking)}, and has no {typed[0][0]} to get them",
@@ -83,6 +80,18 @@ def ensure_named(lacking: Sequence[str]) -> None:
     for command in typed:
         with progress.step(" ".join(command[:2])):
             _run(command, progress)
+
+
+def install_commands(lacking: Sequence[str], *, lxd_is_a_snap: bool) -> list[list[str]]:
+    """Return the commands that install these Debian packages.
+
+    >>> install_commands(["lxd", "git"], lxd_is_a_snap=True)
+    [['apt-get', 'install', '-y', 'git'], ['snap', 'install', 'lxd']]
+    """
+    snap = [name for name in lacking if name in {"lxd", "lxd-client"}] if lxd_is_a_snap else []
+    plain = [name for name in lacking if name not in snap]
+    apt = [["apt-get", "install", "-y", *plain]] if plain else []
+    return [*apt, *([["snap", "install", "lxd"]] if snap else [])]
 
 
 def _lxd_is_a_snap() -> bool:

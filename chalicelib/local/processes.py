@@ -4,6 +4,7 @@ A process is known by its id and its start time, as the kernel counts it: an id 
 another program is never taken for ours, and never killed.
 """
 
+import contextlib
 import hashlib
 import json
 import os
@@ -198,14 +199,19 @@ def holder_of_port(port: int) -> str | None:
     if not inodes:
         return None
     for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            links = {str(entry.readlink()) for entry in (folder / "fd").iterdir()}
-        except OSError:
-            continue
-        if links & inodes:
+        if _links(folder / "fd") & inodes:
             name = (folder / "comm").read_text().strip()
             return f"{name} (pid {folder.name})"
     return "another program"
+
+
+def _links(folder: Path) -> set[str]:
+    links = set()
+    with contextlib.suppress(OSError):  # the process ended, or is another user's
+        for entry in folder.iterdir():
+            with contextlib.suppress(OSError):  # closed meanwhile
+                links.add(str(entry.readlink()))
+    return links
 
 
 def _listening_inodes(port: int) -> set[str]:

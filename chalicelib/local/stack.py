@@ -5,8 +5,6 @@ stack is completed. One command at a time holds the stack's lock.
 """
 
 import fcntl
-import importlib
-import importlib.util
 import os
 import secrets
 import sys
@@ -15,12 +13,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 from chalicelib.errors import LocalStackError
 from chalicelib.keyring.protocol import Keys
 from chalicelib.keyring.signing import SIGN_IN, seal_code
-from chalicelib.local import deploy, edge, processes
+from chalicelib.local import deploy, edge, lxd, processes
 from chalicelib.local.deploy import AwsSession, Deployment
 from chalicelib.local.emulator import Emulator
 from chalicelib.local.package import fingerprint, package
@@ -59,11 +56,19 @@ class Part:
 
 
 class Stack:
-    """One local stack, at its places."""
+    """One local stack, at its places.
 
-    def __init__(self, places: Places, progress: Progress) -> None:
+    Attributes:
+        places: its folders and ports.
+        progress: is told of what takes time.
+        machine: whether LXD is made ready and registered; without it all else works, but no job
+            runs.
+    """
+
+    def __init__(self, places: Places, progress: Progress, *, machine: bool = True) -> None:
         self.places = places
         self.progress = progress
+        self.machine = machine
         self.emulator = Emulator(
             python=places.emulator_python,
             port=places.emulator_port,
@@ -88,7 +93,7 @@ class Stack:
             if started or changed:
                 with self.progress.step("warming the functions"):
                     self.emulator.warm(named=_WAY_OF_A_PUSH)
-            if machine:
+            if self.machine:
                 self._register_host()
         return deployment
 
@@ -104,9 +109,8 @@ class Stack:
                 ran = self.emulator.pid is not None
                 if self.emulator.stop() and ran:
                     self._clean_mark.touch()
-            lxd = _lxd()
-            if lxd:
-                lxd.shut_down(self.places.state)
+            if self.machine and not lxd.shut_down(self.places.state):
+                self.progress.note("  LXD goes on: it was not started here, or others use it")
 
     def parts(self) -> tuple[Part, ...]:
         """Return how the background processes are."""
@@ -168,11 +172,17 @@ class Stack:
 
     def _prepare_machine(self) -> Mapping[str, str]:
         """Make LXD ready; return the variables that tell the functions of it."""
-        lxd = _lxd()
-        if lxd is None:
+        if not self.machine:
             return {}
-        prepared = lxd.prepare(self.places.state, self.progress)
-        return {"BERTH_LXD_SOCKET": str(prepared.socket)}
+        places = self.places
+        facts = lxd.prepare(
+            places.state,
+            self.progress,
+            project=places.lxd_project,
+            slots=places.slots,
+            images=ROOT / ".berth/images",  # shared: making it takes a minute
+        )
+        return {"BERTH_LXD_SOCKET": facts.socket, "BERTH_LXD_PROJECT": facts.project}
 
     def _start_emulator(self) -> bool:
         """Return whether it had to be started."""
@@ -283,12 +293,6 @@ class Stack:
         known = {field.metadata["variable"] for field in fields(Settings)}
         given = {name: value for name, value in os.environ.items() if name in known and value}
         return {**wanted, **given}
-
-
-def _lxd() -> Any:
-    """Return the module that makes LXD ready, imported late: it needs what `down` may lack."""
-    name = "chalicelib.local.lxd"
-    return importlib.import_module(name) if importlib.util.find_spec(name) else None
 
 
 def _part(name: str, pid: int | None, *, answers: bool, where: str) -> Part:
