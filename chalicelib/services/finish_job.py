@@ -1,5 +1,8 @@
 """End a job by the stored result of its attempt, and pass on what it held."""
 
+from datetime import datetime
+
+from chalicelib.clock import from_ms
 from chalicelib.errors import FenceLostError, NotFoundError
 from chalicelib.model import Job, Outcome, PipelineState, Result, pipeline_outcome
 from chalicelib.services.claim_job import claim_ready
@@ -24,11 +27,26 @@ def finish_job(berth: Berth, *, job: str, fence: int) -> Outcome | None:
         raise NotFoundError(reason=f"no result of attempt {job}-{fence}")
     if result.outcome is Outcome.INFRASTRUCTURE and _retried(berth, job, fence, result):
         return None
-    ended = end_job(berth, job=job, fence=fence, outcome=result.outcome, reason=result.reason)
+    ended = end_job(
+        berth,
+        job=job,
+        fence=fence,
+        outcome=result.outcome,
+        reason=result.reason,
+        started=_first_start(result),
+    )
     return ended.outcome
 
 
-def end_job(berth: Berth, *, job: str, fence: int, outcome: Outcome, reason: str) -> Job:
+def end_job(
+    berth: Berth,
+    *,
+    job: str,
+    fence: int,
+    outcome: Outcome,
+    reason: str,
+    started: datetime | None = None,
+) -> Job:
     """Seal the log, finish the job, close its pipeline, pass its slot on; return the job as DONE.
 
     The log is sealed first: a kill after `finish` must not leave chunks to their TTL.
@@ -39,7 +57,8 @@ def end_job(berth: Berth, *, job: str, fence: int, outcome: Outcome, reason: str
     """
     berth.logs.seal(job, fence)
     now = berth.clock.now()
-    ended = berth.queue.finish(job, fence=fence, outcome=outcome, reason=reason, now=now)
+    hops = {"started": started} if started else {}
+    ended = berth.queue.finish(job, fence=fence, outcome=outcome, reason=reason, now=now, hops=hops)
     if ended is None:
         raise FenceLostError(job=job, fence=fence)
     berth.identify(pipeline=ended.pipeline, delivery=ended.delivery)
@@ -78,6 +97,11 @@ def close_pipeline(berth: Berth, pipeline_id: str) -> Outcome | None:
     outcome, reason = verdict
     berth.pipelines.end_pipeline(pipeline_id, outcome=outcome, reason=reason, now=berth.clock.now())
     return outcome
+
+
+def _first_start(result: Result) -> datetime | None:
+    starts = [step.started_at_ms for step in result.steps if step.started_at_ms is not None]
+    return from_ms(min(starts)) if starts else None
 
 
 def _retried(berth: Berth, job_id: str, fence: int, result: Result) -> bool:

@@ -179,8 +179,6 @@ def _facts(pipeline: Pipeline, now: datetime) -> Mapping[str, Html | str]:
         facts["Author"] = source.author
     facts["Received"] = time_element(pipeline.received_at, ago(pipeline.received_at, now))
     facts["Duration"] = duration((pipeline.ended_at or now) - pipeline.received_at)
-    if pipeline.rerun:
-        facts["Re-run"] = f"number {pipeline.rerun}"
     return facts
 
 

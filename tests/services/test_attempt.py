@@ -4,9 +4,20 @@ from datetime import timedelta
 
 import pytest
 
+from chalicelib.clock import from_ms
 from chalicelib.errors import FenceLostError, NotFoundError, PayloadError
 from chalicelib.keyring.signing import Ticket, open_ticket
-from chalicelib.model import Job, JobState, Outcome, OutputChunk, PipelineState, Report
+from chalicelib.model import (
+    Job,
+    JobState,
+    Outcome,
+    OutputChunk,
+    PipelineState,
+    Report,
+    Result,
+    StepRecord,
+    StepState,
+)
 from chalicelib.services.cancel_pipeline import cancel_pipeline
 from chalicelib.services.dispatch_attempt import dispatch_attempt
 from chalicelib.services.end_attempt import end_attempt
@@ -84,6 +95,17 @@ def test_a_result_ends_the_job_and_frees_both_slots(site: Site) -> None:
     tenant = site.queue.get_tenant("7")
     assert tenant is not None
     assert tenant.jobs == frozenset()
+
+
+def test_the_start_of_the_first_step_becomes_a_hop(site: Site) -> None:
+    job = _dispatched(site)
+    step = StepRecord(index=0, name="a", state=StepState.SUCCEEDED, started_at_ms=5000)
+    done = Result(outcome=Outcome.SUCCEEDED, reason="", steps=(step,))
+
+    end_attempt(site.berth, ticket=_ticket(job), result=done)
+    finish_job(site.berth, job=job.id, fence=1)
+
+    assert site.job(job.id).hops["started"] == from_ms(5000)
 
 
 def test_the_last_job_ends_its_pipeline(site: Site) -> None:
