@@ -105,7 +105,7 @@ class Container:
             halted=self.halt.stopped,
             silence_limit_s=command.silence_limit_s,
             kill=processes.kill,
-            adopt=Leftovers(processes, sink).adopt,
+            leftovers=Leftovers(processes, sink),
         )
         request = ExecRequest(
             command=command.arguments,

@@ -4,7 +4,7 @@ One thread, one `poll`: stdout and stderr are merged in order of arrival, and a 
 command instead of filling memory. How LXD 5.0 behaves (read in its source): the control websocket
 closes when the command's main process ends; the operation ends, and with it comes the exit status,
 only when both output pipes are at their end, which a process left in the background can delay for
-ever. `Watch.adopt` resolves that.
+ever. `Leftovers` resolves that.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from chalicelib.supervisor.faults import InfrastructureError
+from chalicelib.supervisor.leftovers import Leftovers
 from chalicelib.supervisor.lxd import Exec, LxdError
 from chalicelib.supervisor.websocket import TEXT, WebSocket
 
@@ -25,7 +26,7 @@ __all__ = ["Ended", "Execution", "Watch"]
 
 _TURN_MS = 100
 _QUIET_S = 0.3  # main process gone and nothing comes: only background processes hold the pipes
-_CHATTY_S = 3.0  # the same for one that prints on: what the main process left is read by then
+_CHATTY_S = 1.5  # the same for one that prints on: what the main process left is read by then
 _ADOPTION_S = 5.0
 _KILLED_GRACE_S = 5.0
 _DRAIN_S = 5.0
@@ -42,15 +43,14 @@ class Watch:
             container is about to be deleted.
         silence_limit_s: the command is killed after that long without output.
         kill: ends the command's whole process tree; blocks.
-        adopt: takes the output pipes over from LXD when only background processes hold them, and
-            calls its argument before LXD may notice; False when it found none. May be repeated.
+        leftovers: takes the output pipes over from LXD when only background processes hold them.
     """
 
     sink: Callable[[bytes], None]
     halted: Callable[[], bool]
     silence_limit_s: float
     kill: Callable[[], bool]
-    adopt: Callable[[Callable[[], None]], bool]
+    leftovers: Leftovers
 
 
 @dataclass(frozen=True)
@@ -86,6 +86,7 @@ class Execution:
             return self._run()
         finally:
             self._streams.close()
+            self._watch.leftovers.drain()
 
     def _run(self) -> Ended:
         self._streams.stdin.send(TEXT)  # the empty text message: its stdin is at its end
@@ -101,6 +102,8 @@ class Execution:
                 return Ended(None, silent=self._silent)
         status = self._status()
         self._drain()
+        if self._killer is not None:
+            self._killer.join()  # what it still hunts must be gone before the next step begins
         return Ended(status, silent=self._silent)
 
     def _turn(self, wait: int) -> bool:
@@ -169,7 +172,7 @@ class Execution:
         since = now - self._main_ended
         if since < _CHATTY_S and now - max(self._last_output, self._main_ended) < _QUIET_S:
             return
-        self._watch.adopt(self._release)
+        self._watch.leftovers.adopt(self._release)
         if since > _ADOPTION_S:
             self._begin_kill()
 

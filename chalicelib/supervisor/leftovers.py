@@ -4,8 +4,9 @@ LXD 5.0 gives the exit status of a command only when its output pipes are at the
 started with `&` would hold the step for ever; killing it would break builds that start one step's
 server for the next. So its pipe is taken over: we open the same pipe for reading, which keeps it
 alive, and drop our websocket; then one byte written into it makes LXD notice that nobody listens,
-close its end, and report. From then on we read the pipe ourselves. The byte is a newline; LXD
-swallows it.
+close its end, and report. Only then do we read the pipe ourselves: before, we would race LXD for that
+byte (seen under load: LXD never noticed). LXD swallows the byte, a newline, and what the processes
+in the background print in that instant.
 """
 
 from __future__ import annotations
@@ -32,30 +33,30 @@ class Leftovers:
         """Prepare. `sink` takes the output of what is left."""
         self._processes = processes
         self._sink = sink
-        self._adopted: set[str] = set()
+        self._adopted: dict[str, int] = {}
 
-    def adopt(self, release: Callable[[], None]) -> bool:
-        """Take over the pipes; a thread goes on reading each until it ends.
+    def adopt(self, release: Callable[[], None]) -> None:
+        """Take over the pipes, and make LXD let go of them.
 
         May be repeated: a pipe that was missed, since its holder ended while we looked, is found
         the next time.
 
         Args:
             release: drops LXD's streams; called only when there is a pipe to take over.
-
-        Returns:
-            Whether any pipe has been taken over, now or before.
         """
         opened = self._open_pipes()
         if opened:
             release()
-        for pipe, reader in opened.items():
-            self._adopted.add(pipe)
+        self._adopted.update(opened)
+        for reader in opened.values():
             _nudge(reader)
+
+    def drain(self) -> None:
+        """Read the pipes in threads until they end. Call it once, when LXD has reported."""
+        for reader in self._adopted.values():
             threading.Thread(
                 target=_drain, args=(reader, self._sink), name="leftovers", daemon=True
             ).start()
-        return bool(self._adopted)
 
     def _open_pipes(self) -> dict[str, int]:
         opened: dict[str, int] = {}

@@ -1,8 +1,9 @@
 """The processes of a step, found and ended from the host.
 
-A step's processes are those in the container's cgroup that started after the step did, or that
-carry its marker in their environment. A double fork, `setsid` or an ignored TERM does not hide one.
-The container's own services (below systemd's slices) are left alone.
+A step's processes are those in the container's cgroup that carry its marker in their environment,
+or carry none and started after the step did. A double fork, `setsid`, an ignored TERM or an emptied
+environment does not hide one. The container's own services (below systemd's slices) are left alone,
+and so is what another step left running: its server may fork while this step runs.
 """
 
 from __future__ import annotations
@@ -74,10 +75,10 @@ class StepProcesses:
             fields = (_PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()
             if fields[_STATE] in "ZX":
                 return False
-            if not service and int(fields[_STARTTIME]) >= self.since_ticks:
-                return True
-            mark = f"{MARKER}={self.marker}".encode()
-            return mark in (_PROC / str(pid) / "environ").read_bytes().split(b"\0")
+            mark = _marker(pid)
+            if mark.startswith(self.marker.rpartition("-")[0] + "-"):
+                return mark == self.marker
+            return not service and int(fields[_STARTTIME]) >= self.since_ticks
         except (OSError, IndexError, ValueError):
             return False  # it ended while we looked
 
@@ -130,6 +131,14 @@ class StepProcesses:
 
 def _all_pids() -> Iterator[int]:
     return (int(path.name) for path in _PROC.iterdir() if path.name.isdigit())
+
+
+def _marker(pid: int) -> str:
+    name = f"{MARKER}=".encode()
+    for entry in (_PROC / str(pid) / "environ").read_bytes().split(b"\0"):
+        if entry.startswith(name):
+            return entry[len(name) :].decode("utf-8", "replace")
+    return ""
 
 
 def _text(path: Path) -> str:

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -29,7 +30,7 @@ class Rig:
         self.home = tmp_path / "home"
         self.workspace = self.home / "project"
         self.plane = ControlPlane(TICKET)
-        instance = f"berth-{os.getpid()}-{tmp_path.name[-20:]}"
+        instance = f"supervisor-test-{os.getpid()}-{zlib.crc32(bytes(tmp_path))}"
         self.lxd = LxdStandIn(tmp_path / "lxd.socket", project="test", instance=instance)
         self.lxd.events = self.plane.events
         self._shipped = shipped

@@ -1,6 +1,7 @@
 """The other end of the callbacks: a real HTTP server that checks every message with the model's parsers."""
 
 import json
+import sys
 import threading
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -89,6 +90,12 @@ class ControlPlane:
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
+
+    def handle_error(self, _request: object, _address: object) -> None:
+        """Say nothing of a client that was killed; report the rest."""
+        if not isinstance(sys.exception(), ConnectionError):
+            raise
+
     plane: ControlPlane
 
 

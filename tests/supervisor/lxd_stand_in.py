@@ -168,6 +168,12 @@ class LxdStandIn:
 
 class _Server(socketserver.ThreadingUnixStreamServer):
     daemon_threads = True
+
+    def handle_error(self, _request: object, _address: object) -> None:
+        """Say nothing of a client that was killed; report the rest."""
+        if not isinstance(sys.exception(), ConnectionError):
+            raise
+
     request_queue_size = 64
     lxd: LxdStandIn
 

@@ -5,6 +5,8 @@ import sys
 import zipfile
 from pathlib import Path
 
+import pytest
+
 from chalicelib.supervisor.bundle import bundle
 
 _SOURCES = Path("chalicelib/supervisor")
@@ -31,6 +33,14 @@ def test_it_needs_nothing_but_the_standard_library() -> None:
     ours = {name for name in imported if name.startswith("chalicelib")}
     assert all(name.startswith("chalicelib.supervisor") for name in ours)
     assert {name.split(".")[0] for name in imported - ours} <= sys.stdlib_module_names
+
+
+@pytest.mark.parametrize("path", sorted(_SOURCES.glob("*.py")), ids=lambda path: path.stem)
+def test_it_is_written_in_the_python_of_older_hosts(path: Path) -> None:
+    tree = ast.parse(path.read_text(), feature_version=(3, 9))
+
+    imported = [node.module for node in tree.body if isinstance(node, ast.ImportFrom)]
+    assert "__future__" in imported or not tree.body[1:]
 
 
 def test_it_runs_from_its_source_where_the_bytecode_is_of_another_python(tmp_path: Path) -> None:

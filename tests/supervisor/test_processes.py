@@ -50,8 +50,16 @@ def test_the_marker_or_the_start_time_makes_it_the_steps(
     _enter(sleeper, cgroup)
 
     assert StepProcesses(cgroup.name, "j-1-0", _LATER).owns(sleeper.pid)
-    assert StepProcesses(cgroup.name, "another", 0).owns(sleeper.pid)
-    assert not StepProcesses(cgroup.name, "another", _LATER).owns(sleeper.pid)
+    assert StepProcesses(cgroup.name, "another-1-0", 0).owns(sleeper.pid)
+    assert not StepProcesses(cgroup.name, "another-1-0", _LATER).owns(sleeper.pid)
+
+
+def test_what_another_step_of_the_attempt_left_is_not_this_steps(
+    cgroup: Path, sleeper: subprocess.Popen[bytes]
+) -> None:
+    _enter(sleeper, cgroup)
+
+    assert not StepProcesses(cgroup.name, "j-1-1", 0).owns(sleeper.pid)
 
 
 def test_a_service_of_the_container_is_left_alone_unless_marked(
@@ -60,9 +68,9 @@ def test_a_service_of_the_container_is_left_alone_unless_marked(
     _enter(sleeper, service)
     cgroup = service.parent.name
 
-    assert not StepProcesses(cgroup, "another", 0).owns(sleeper.pid)
+    assert not StepProcesses(cgroup, "another-1-0", 0).owns(sleeper.pid)
     assert StepProcesses(cgroup, "j-1-0", _LATER).owns(sleeper.pid)
-    assert sleeper.pid in set(StepProcesses(cgroup, "another", 0).neighbours())
+    assert sleeper.pid in set(StepProcesses(cgroup, "another-1-0", 0).neighbours())
     sleeper.kill()
     sleeper.wait()
 
