@@ -1,5 +1,6 @@
 """Deploys a package into the local AWS by CloudFormation, and sets what the emulator leaves out."""
 
+import contextlib
 import json
 import secrets
 import time
@@ -146,7 +147,8 @@ def read_keys(session: AwsSession, secret_id: str) -> Keys:
 def _upload(session: AwsSession, package: Package) -> str:
     """Store the archive under its digest; return the template that names it."""
     s3, key = session.client("s3"), f"{package.digest}.zip"
-    s3.create_bucket(Bucket=_ARTIFACTS)
+    with contextlib.suppress(s3.exceptions.BucketAlreadyOwnedByYou):
+        s3.create_bucket(Bucket=_ARTIFACTS)
     stored = s3.list_objects_v2(Bucket=_ARTIFACTS).get("Contents", [])
     if key not in {each["Key"] for each in stored}:
         s3.put_object(Bucket=_ARTIFACTS, Key=key, Body=package.archive.read_bytes())
