@@ -91,10 +91,10 @@ class ControlPlane:
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
 
-    def handle_error(self, _request: object, _address: object) -> None:
+    def handle_error(self, request: Any, client_address: Any) -> None:
         """Say nothing of a client that was killed; report the rest."""
         if not isinstance(sys.exception(), ConnectionError):
-            raise
+            super().handle_error(request, client_address)
 
     plane: ControlPlane
 
