@@ -80,11 +80,12 @@ class DynamoQueue(Registry):
             if refusals is None:
                 return Admission.READY
             if refusals[0] is not None:
-                return Admission.EXISTS
+                mine = _is_own(refusals[0], "admitted", now)
+                return Admission.READY if mine else Admission.EXISTS
         backlog = f"P#{job.tenant}"
         item = new_job_item(job, JobState.PENDING, partition=backlog, stamp=stamp, now=now)
         refused = self._table.put("admit", Put(item=item.serialize(), condition=absent))
-        if refused is not None and not _is_own_entry(refused, now):
+        if refused is not None and not _is_own(refused, "admitted", now):
             return Admission.EXISTS
         return Admission.READY if self._promote_job(job.id, now) else Admission.PENDING
 
@@ -250,7 +251,7 @@ class DynamoQueue(Registry):
         refusals = self._table.transact("promote", change, self._take_slot(item.tenant, job))
         if refusals is None:
             return True
-        return None if refusals[0] is None else False
+        return None if refusals[0] is None else _is_own(refusals[0], "ready", now)
 
     def _tenant_of_new(self, job: NewJob) -> Tenant | None:
         """Return the tenant, created if need be; None when the job exists already."""
@@ -275,7 +276,7 @@ class DynamoQueue(Registry):
         return f"R#{pool}#{zlib.crc32(job.encode()) % self._lanes}"
 
 
-def _is_own_entry(refused: Refused, now: datetime) -> bool:
-    # The first try of this very call was applied and its answer lost (rule 1.4b).
+def _is_own(refused: Refused, hop: str, now: datetime) -> bool:
+    """Return whether what was met is this very call's work, whose answer was lost (rule 1.4b)."""
     found = met(refused) if refused.repeated else None
-    return found is not None and found.hops.get("admitted") == from_ms(to_ms(now))
+    return found is not None and found.hops.get(hop) == from_ms(to_ms(now))

@@ -177,9 +177,10 @@ class DynamoTable:
             {"Put" if isinstance(write, Put) else "Update": self._write_request(write)}
             for write in writes
         ]
-        body = json.dumps([verb, items], sort_keys=True)
+        request = self._with_capacity("TransactWriteItems", {"TransactItems": items})
+        body = json.dumps([verb, request], sort_keys=True)
         token = hashlib.sha256(body.encode()).hexdigest()[:36]
-        request = {"TransactItems": items, "ClientRequestToken": token}
+        request["ClientRequestToken"] = token
         try:
             self._call(verb, "TransactWriteItems", request)
         except _RefusedError as error:

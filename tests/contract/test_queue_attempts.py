@@ -239,6 +239,16 @@ def test_a_renewed_lease_protects_from_a_requeue(queue: JobQueue, running: Job) 
     assert held(queue)[1] == {"a": 1}
 
 
+def test_a_slow_reaper_does_not_requeue_the_next_attempt(queue: JobQueue, leased: Job) -> None:
+    """Leases may agree by chance; fences never do."""
+    queue.requeue(leased, reason="lease lost", now=at(130))
+    again = queue.claim(leased.id, host=HOST, nonce="second", lease_until=LEASE, now=at(60))
+
+    assert not queue.requeue(leased, reason="lease lost", now=at(131))
+    assert queue.get_job(leased.id) == again
+    assert held(queue) == ("a", {"a": 2}, "")
+
+
 def test_what_is_over_or_being_cancelled_is_not_requeued(queue: JobQueue, running: Job) -> None:
     cancel(queue, "a")
     assert not queue.requeue(running, reason="lease lost", now=at(130))
