@@ -21,6 +21,7 @@ from chalicelib.cli.client import Client
 from chalicelib.cli.frame import command_parser, print_json, print_table
 from chalicelib.clock import from_ms
 from chalicelib.errors import LocalStackError
+from chalicelib.fleet.slots import golden_name
 from chalicelib.local.places import Places
 from chalicelib.local.progress import Progress
 from chalicelib.local.repositories import ImportedRepository, import_repository
@@ -160,7 +161,7 @@ def _floor(places: Places) -> float:
     name = "berth-floor"
     started = time.monotonic()
     for command in (
-        ["copy", "berth-golden-base", name],
+        ["copy", golden_name(places.lxd_project, "base", 0), name],
         ["start", name],
         ["exec", name, "--", "true"],
     ):

@@ -118,7 +118,7 @@ class Containers:
         raise HostUnreachableError(host=self._host, reason=f"all {MOST_SLOTS} slots are taken")
 
     def _golden(self, image: str, slot: int, instances: Sequence[Instance]) -> Instance | None:
-        found = self._ours(instances).get(golden_name(image, slot))
+        found = self._ours(instances).get(golden_name(self._api.project, image, slot))
         return found if found and found["config"].get("user.berth.ready") == "true" else None
 
     def _copy(

@@ -46,7 +46,7 @@ class LxdApi:
         """Remember where LXD is; `host` is the name that errors carry."""
         self._endpoint = f"http+unix://{quote(socket, safe='')}"
         self._host = host
-        self._project = project
+        self.project = project
         self._client: Any = None
 
     def get(self, *path: str, **query: str) -> Any:
@@ -88,7 +88,7 @@ class LxdApi:
         return True
 
     def _query(self, query: Mapping[str, str]) -> dict[str, str]:
-        return {"project": self._project, **query}
+        return {"project": self.project, **query}
 
     def _change(
         self, method: str, path: tuple[str, ...], call: dict[str, Any], limit_s: float

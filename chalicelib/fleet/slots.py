@@ -75,13 +75,16 @@ class SlotPlan:
         )
 
 
-def golden_name(image: str, slot: int) -> str:
+def golden_name(project: str, image: str, slot: int) -> str:
     """Return the name of an image's golden container for a slot.
 
-    >>> golden_name("base", 0), golden_name("base", 3)
+    It begins with the project: all projects share the bridge, and LXD starts no container whose
+    name another one on the same bridge has.
+
+    >>> golden_name("berth", "base", 0), golden_name("berth", "base", 3)
     ('berth-golden-base', 'berth-golden-base-3')
     """
-    return f"berth-golden-{image}-{slot}" if slot else f"berth-golden-{image}"
+    return f"{project}-golden-{image}-{slot}" if slot else f"{project}-golden-{image}"
 
 
 def taken_ranges(instances: Iterable[Mapping[str, Any]]) -> list[range]:

@@ -67,7 +67,7 @@ def ensure_golden(
         LocalStackError: LXD has too few user ids.
     """
     found = {instance["name"]: instance for instance in api.get("instances", recursion="1")}
-    wanted = [golden_name(IMAGE, slot) for slot in range(slots)]
+    wanted = [golden_name(api.project, IMAGE, slot) for slot in range(slots)]
     lacking = [
         slot
         for slot, name in enumerate(wanted)
@@ -80,7 +80,9 @@ def ensure_golden(
         plan = SlotPlan(last_id=last_id, gateway=gateway)
         for slot in lacking:
             progress.detail(f"{slot + 1} of {slots}")
-            _make(api, golden_name(IMAGE, slot), recipe=recipe, config=plan.config(slot))
+            _make(
+                api, golden_name(api.project, IMAGE, slot), recipe=recipe, config=plan.config(slot)
+            )
 
 
 def _current(instance: Mapping[str, Mapping[str, str]], *, recipe: str, gateway: object) -> bool:

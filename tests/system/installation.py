@@ -116,7 +116,7 @@ class Installation:
         endpoint = "http+unix://" + socket.replace("/", "%2F")
         client = pylxd.Client(endpoint=endpoint, project=self.places.lxd_project)
         names = [instance.name for instance in client.instances.all()]
-        return [name for name in names if not name.startswith("berth-golden")]
+        return [name for name in names if "-golden-" not in name]
 
     def slots_taken(self) -> dict[str, Any]:
         """Return host and tenant slots that are taken, straight from the table."""
