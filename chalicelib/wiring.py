@@ -56,12 +56,14 @@ def berth_of(chosen: Settings) -> Berth:
     from chalicelib.logs.dynamodb import DynamoLogs
     from chalicelib.queue.dynamodb import DynamoQueue
     from chalicelib.queue.dynamodb_pipelines import DynamoPipelines
+    from chalicelib.queue.dynamodb_table import DynamoTable
     from chalicelib.sequencer.aws import AwsSequencer
 
     clock = SystemClock()
+    table = DynamoTable(chosen.table, clock=clock)  # a client of its own would cost each 0.15 s
     return Berth(
-        queue=DynamoQueue(chosen.table, default_limit=chosen.tenant_limit),
-        pipelines=DynamoPipelines(chosen.table),
+        queue=DynamoQueue(table, default_limit=chosen.tenant_limit),
+        pipelines=DynamoPipelines(table),
         logs=DynamoLogs(chosen.table, chosen.bucket, clock=clock),
         github=RestGithub(chosen.github_api_url),
         sequencer=AwsSequencer(plan_function=chosen.plan_function, run_job_arn=chosen.run_job_arn),

@@ -114,8 +114,7 @@ class DynamoQueue(Registry):
     ) -> Job | None:
         """READY → LEASED with fence + 1, and the host's slot, in one transaction. Five write units.
 
-        The job is read first (half a read unit more than the index gave): that makes a claim on a
-        ghost of the index cost no write.
+        The job is read first, so that a claim on a ghost of the index costs no write.
         """
         seen = self.get_job(job)
         if seen is None or seen.owner == nonce:
