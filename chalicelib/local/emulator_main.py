@@ -65,16 +65,23 @@ def _expect(holds: bool, what: str) -> None:  # noqa: FBT001 - reads as a senten
 
 
 def _report_exception_classes() -> None:
-    """Let `Retry` and `Catch` see the class of a Lambda's exception, not `Runtime.HandlerError`."""
-    old = '"error": str(e), "trace": traceback.format_exc()'
-    new = '"error": str(e), "error_type": type(e).__name__, "trace": traceback.format_exc()'
+    """Let `Retry` and `Catch` see the class of a Lambda's exception, not `Runtime.HandlerError`.
+
+    And keep the worker that raised: ministack kills it, and the next call would start cold; Lambda
+    does not. So the worker says that it is well, and the failure is put back afterwards.
+    """
+    old = '"status": "error", "error": str(e), "trace": traceback.format_exc()'
+    new = '"status": "ok", "error": str(e), "error_type": type(e).__name__, "trace": traceback.format_exc()'
     _expect(runtime._PYTHON_WORKER_SCRIPT.count(old) == 1, "the worker script reports errors anew")
     runtime._PYTHON_WORKER_SCRIPT = runtime._PYTHON_WORKER_SCRIPT.replace(old, new)
     invoke, execute = runtime.Worker.invoke, functions._execute_function_warm
 
     def invoke_and_remember(self: Any, *args: Any, **named: Any) -> Any:
-        _invocation.answer = invoke(self, *args, **named)
-        return _invocation.answer
+        answer = invoke(self, *args, **named)
+        if "error_type" in answer:
+            answer["status"] = "error"
+        _invocation.answer = answer
+        return answer
 
     def execute_and_name_error(func: Any, event: Any, request_id: str) -> Any:
         _invocation.answer = None

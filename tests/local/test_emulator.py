@@ -2,6 +2,7 @@
 
 import io
 import json
+import time
 import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -156,6 +157,37 @@ def test_an_exception_is_reported_by_its_class(aws_account: Mapping[str, str]) -
 
     body = json.loads(answer["Payload"].read())
     assert (body["errorType"], body["errorMessage"]) == ("HostGone", "away")
+
+
+def test_a_worker_that_raised_is_kept(aws_account: Mapping[str, str]) -> None:
+    client = _client("lambda", aws_account)
+    _function(
+        client,
+        "calls = []\ndef handler(event, context):\n    calls.append(1)\n    raise KeyError(len(calls))\n",
+    )
+
+    messages = [
+        json.loads(client.invoke(FunctionName="probe", Payload=b"{}")["Payload"].read())
+        for _ in range(3)
+    ]
+
+    assert [message["errorMessage"] for message in messages] == ["1", "2", "3"]
+
+
+def test_an_execution_ends_as_its_definition_says(aws_account: Mapping[str, str]) -> None:
+    """The function that walks the states is ministack's own, less one pause."""
+    client = _client("stepfunctions", aws_account)
+    definition = {"StartAt": "Pass", "States": {"Pass": {"Type": "Pass", "Result": 7, "End": True}}}
+    machine = client.create_state_machine(
+        name="probe", definition=json.dumps(definition), roleArn=_ROLE
+    )["stateMachineArn"]
+
+    execution = client.start_execution(stateMachineArn=machine, name="one")["executionArn"]
+    deadline = time.monotonic() + 10
+    while (ended := client.describe_execution(executionArn=execution))["status"] == "RUNNING":
+        assert time.monotonic() < deadline
+
+    assert (ended["status"], ended["output"]) == ("SUCCEEDED", "7")
 
 
 def test_a_function_is_unpacked_once_for_all_its_workers(
