@@ -1,11 +1,14 @@
 """`berth test` runs everything; `berth check` the part that takes less than a minute."""
 
+import json
 import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from chalicelib.cli.frame import command_parser, paint
+from chalicelib.errors import LocalStackError
+from chalicelib.local.package import package
 from chalicelib.local.places import ROOT
 
 __all__ = ["check", "test"]
@@ -34,20 +37,35 @@ def check(arguments: Sequence[str]) -> int:
         examples=["./berth check"],
     )
     parser.parse_args(arguments)
-    results = {name: _passes(name, command) for name, command in _checks().items()}
-    return 0 if all(results.values()) else 1
+    template = ROOT / ".berth/package/template.json"
+    results = [_packages(template)]
+    results += [_passes(name, command) for name, command in _checks(template).items()]
+    return 0 if all(results) else 1
 
 
-def _checks() -> dict[str, list[str]]:
+def _packages(target: Path) -> bool:
+    """Write the template that is deployed to `target`; the parts are not whole without each other."""
+    try:
+        packed = package(ROOT, target.parent, {})
+    except LocalStackError as error:
+        return _said("package", str(error).splitlines())
+    target.write_text(json.dumps(packed.template))
+    return _said("package", [])
+
+
+def _checks(template: Path) -> dict[str, list[str]]:
     machines = [str(path) for path in sorted((ROOT / "stepfunctions").glob("*.asl.json"))]
-    templates = [str(path) for path in sorted((ROOT / "cloudformation").glob("*.yaml"))]
     programs = Path(sys.executable).parent
     return {
         "format": [str(programs / "ruff"), "format", "--check", "."],
         "lint": [str(programs / "ruff"), "check", "."],
         "types": [sys.executable, "-m", "mypy"],
         "layers": [str(programs / "lint-imports")],
-        "templates": [str(programs / "cfn-lint"), *templates],
+        "templates": [
+            str(programs / "cfn-lint"),
+            str(ROOT / "cloudformation/data.yaml"),
+            str(template),
+        ],
         "state machines": [str(programs / "statelint"), *machines],
         "tests": [sys.executable, "-m", "pytest", "-q", "-m", _QUICK],
     }
@@ -63,8 +81,11 @@ def _passes(name: str, command: Sequence[str]) -> bool:
         errors="replace",
         check=False,
     )
-    passed = done.returncode == 0
-    print(f"{paint('✓', 'green') if passed else paint('✗', 'red')} {name}", flush=True)
-    if not passed:
-        print("\n".join(done.stdout.splitlines()[-_TAIL_LINES:]), flush=True)
-    return passed
+    return _said(name, (done.stdout.splitlines() or ["no output"]) if done.returncode else [])
+
+
+def _said(name: str, complaints: Sequence[str]) -> bool:
+    print(f"{paint('✗', 'red') if complaints else paint('✓', 'green')} {name}", flush=True)
+    if complaints:
+        print("\n".join(complaints[-_TAIL_LINES:]), flush=True)
+    return not complaints
