@@ -3,13 +3,20 @@
 import itertools
 import os
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 import yaml
 from pynamodb.connection import Connection
 
+from chalicelib.errors import HostUnreachableError
+from chalicelib.fleet.lxd_api import LxdApi
+from chalicelib.local import lxd_daemon
 from chalicelib.local.emulator import Emulator, account_environment, free_port
+from chalicelib.local.lxd import prepare, remove_project, shut_down
+from chalicelib.local.progress import Progress
+from tests.lxd_site import LxdSite
 
 _ROOT = Path(__file__).resolve().parent.parent
 _accounts = itertools.count(100_000_000_000)
@@ -70,3 +77,33 @@ def data_table(aws_account: Mapping[str, str]) -> str:
         "CreateTable", {"TableName": name, **{key: declared[key] for key in taken}}
     )
     return name
+
+
+_LXD_STATE = _ROOT / ".berth/state"
+"""Shared with the stack, so that the image is made once."""
+_LXD_PROJECT = "berth-test-"
+
+
+@pytest.fixture(scope="session")
+def lxd() -> Iterator[LxdSite]:
+    """The machine's LXD, started if it does not run, with a project of this test run's own."""
+    ours = lxd_daemon.find_socket() is None
+    project = f"{_LXD_PROJECT}{os.getpid()}"
+    facts = prepare(_LXD_STATE, Progress(), project=project, slots=2)
+    api = LxdApi(facts.socket, host="this machine", project=project)
+    try:
+        _remove_leftovers(api)
+        yield LxdSite(facts=facts, api=api)
+    finally:
+        remove_project(facts.socket, project)
+        if ours:
+            shut_down(_LXD_STATE)
+
+
+def _remove_leftovers(api: LxdApi) -> None:
+    """Remove the projects of test runs that were killed."""
+    for found in api.get("projects", recursion="1"):
+        pid = found["name"].removeprefix(_LXD_PROJECT)
+        if pid != found["name"] and not Path(f"/proc/{pid}").exists():
+            with suppress(HostUnreachableError):
+                remove_project(str(lxd_daemon.find_socket()), found["name"])

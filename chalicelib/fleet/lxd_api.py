@@ -5,6 +5,7 @@ with a limit, because the socket gives up after 60 s. `project` is a parameter o
 pylxd's own setting forbids listing all projects.
 """
 
+import socket
 import time
 from collections.abc import Mapping
 from typing import IO, Any, cast
@@ -26,13 +27,12 @@ def foreign_errors() -> tuple[type[Exception], ...]:
     """Return the roots of all errors that pylxd and the HTTP client below it raise."""
     # Importing pylxd takes 175 ms, which a Lambda pays once and only when it drives a host.
     from pylxd import exceptions  # noqa: PLC0415
-    from requests import RequestException  # noqa: PLC0415
 
     return (
         exceptions.LXDAPIException,
         exceptions.LXDAPIExtensionNotAvailable,
         exceptions.ClientConnectionFailed,
-        RequestException,
+        OSError,  # of the socket; requests' own errors are kinds of it
     )
 
 
@@ -42,9 +42,9 @@ class LxdApi:
     Every method raises `HostUnreachableError` when LXD does not answer or refuses.
     """
 
-    def __init__(self, socket: str, *, host: str, project: str) -> None:
-        """Remember where LXD is; `host` is the name that errors carry."""
-        self._endpoint = f"http+unix://{quote(socket, safe='')}"
+    def __init__(self, path: str, *, host: str, project: str) -> None:
+        """Remember where LXD's socket is; `host` is the name that errors carry."""
+        self._socket = path
         self._host = host
         self.project = project
         self._client: Any = None
@@ -134,7 +134,10 @@ class LxdApi:
         from pylxd import Client  # noqa: PLC0415 (see foreign_errors)
 
         if self._client is None:
-            self._client = Client(endpoint=self._endpoint)
+            # pylxd leaves its socket open when nobody listens.
+            with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+                probe.connect(self._socket)
+            self._client = Client(endpoint=f"http+unix://{quote(self._socket, safe='')}")
         return self._client
 
     def _unreachable(self, reason: str) -> HostUnreachableError:

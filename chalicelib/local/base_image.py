@@ -53,6 +53,7 @@ def recipe(certificates: Mapping[str, str]) -> str:
         rootfs.USER,
         rootfs.MASKED,
         rootfs.REMOVED,
+        rootfs.UNWANTED,
         files,
         dict(certificates),
     ]

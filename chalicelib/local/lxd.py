@@ -13,7 +13,7 @@ from chalicelib.fleet.lxd_api import LxdApi
 from chalicelib.local import base_image, golden, lxd_daemon, lxd_network, lxd_storage
 from chalicelib.local.progress import Progress
 
-__all__ = ["LxdFacts", "prepare", "shut_down"]
+__all__ = ["LxdFacts", "prepare", "remove_project", "shut_down"]
 
 SLOTS = 5
 """Golden containers, one per slot of a 2-core host and one to spare; more are slower to start."""
@@ -115,3 +115,30 @@ def shut_down(state_dir: Path) -> bool:
             return False
         lxd_network.remove_rules()
         return True
+
+
+def remove_project(socket: str, project: str) -> None:
+    """Remove a project of ours with all that is in it. Safe to repeat.
+
+    The pool, the bridge and the rules stay: other stacks on this machine use them.
+
+    Raises:
+        LocalStackError: the project is not ours.
+        HostUnreachableError: LXD did not answer, or refused.
+    """
+    api = LxdApi(socket, host="this machine", project=project)
+    found = api.get("projects", project)
+    if found is None:
+        return
+    if found["config"].get("user.berth") != "true":
+        raise LocalStackError(
+            reason=f"Berth did not make the LXD project {project}", cure="remove it by hand"
+        )
+    for instance in api.get("instances", recursion="1"):
+        if instance["status"] != "Stopped":
+            body = {"action": "stop", "force": True}
+            api.put("instances", instance["name"], "state", body=body)
+        api.delete("instances", instance["name"])
+    for image in api.get("images", recursion="1"):
+        api.delete("images", image["fingerprint"])
+    api.delete("projects", project)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from chalicelib.errors import LocalStackError
 from chalicelib.fleet.lxd_api import LxdApi
+from chalicelib.local.btrfs import use_simple_quotas
 from chalicelib.local.lxd_network import BRIDGE
 
 __all__ = ["POOL", "ensure_pool", "ensure_profile", "ensure_project"]
@@ -61,6 +62,8 @@ def ensure_pool(api: LxdApi, socket: Path, *, pool: str = POOL, driver: str = "b
         config |= {"size": f"{size}GiB", "btrfs.mount_options": _MOUNT_OPTIONS}
     body = {"name": pool, "driver": driver, "description": "Berth's containers", "config": config}
     api.post("storage-pools", body=body, limit_s=300)
+    if driver == "btrfs":
+        use_simple_quotas(socket.parent / "storage-pools" / pool)
 
 
 def _pool_size_gib(folder: Path) -> int:
@@ -94,7 +97,9 @@ def ensure_profile(api: LxdApi, *, pool: str = POOL, environment: Mapping[str, s
         "eth0": {
             "type": "nic",
             "name": "eth0",
-            "network": BRIDGE,
+            # Not "network": LXD would then start no container whose name another project has.
+            "nictype": "bridged",
+            "parent": BRIDGE,
             "security.port_isolation": "true",
         },
     }

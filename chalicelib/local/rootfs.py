@@ -13,7 +13,7 @@ from pathlib import Path
 from chalicelib.errors import LocalStackError
 from chalicelib.local.packages import find_program
 
-__all__ = ["FILES", "MASKED", "PACKAGES", "REMOVED", "USER", "FileSpec", "finish"]
+__all__ = ["FILES", "MASKED", "PACKAGES", "REMOVED", "UNWANTED", "USER", "FileSpec", "finish"]
 
 PACKAGES = (
     "systemd-sysv",
@@ -30,8 +30,11 @@ PACKAGES = (
     "sudo",
     "build-essential",
     "procps",
+    "python-is-python3",
     "less",
+    "jq",
     "unzip",
+    "wget",
     "xz-utils",
 )
 
@@ -85,6 +88,12 @@ REMOVED = (
 )
 """Folders that are emptied."""
 
+UNWANTED = (
+    "etc/hostname",  # debootstrap copies the machine's; the container's name is what LXD says
+    "usr/lib/python3.11/EXTERNALLY-MANAGED",  # pip may install into a throw-away container
+)
+"""Files that are removed."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileSpec:
@@ -95,7 +104,6 @@ class FileSpec:
 
 
 FILES: Mapping[str, FileSpec] = {
-    "etc/hostname": FileSpec(text="berth\n"),
     "etc/hosts": FileSpec(text="127.0.0.1 localhost\n::1 localhost ip6-localhost\n"),
     "etc/machine-id": FileSpec(text=""),
     "etc/resolv.conf": FileSpec(text=""),  # written per machine, in the golden container
@@ -124,10 +132,12 @@ def finish(root: Path, certificates: Mapping[str, str]) -> None:
     Raises:
         LocalStackError: a program in the folder failed.
     """
-    name, uid = USER
-    _in_root(root, "useradd", "--create-home", f"--uid={uid}", "--shell=/bin/bash", name)
+    user, uid = USER
+    _in_root(root, "useradd", "--create-home", f"--uid={uid}", "--shell=/bin/bash", user)
     for folder in REMOVED:
         _empty(root / folder)
+    for name in UNWANTED:
+        (root / name).unlink(missing_ok=True)
     for place, spec in FILES.items():
         target = root / place
         target.parent.mkdir(parents=True, exist_ok=True)
