@@ -37,7 +37,7 @@ def check(arguments: Sequence[str]) -> int:
         examples=["./berth check"],
     )
     parser.parse_args(arguments)
-    template = ROOT / ".berth/package/template.json"
+    template = ROOT / ".berth/check/template.json"
     results = [_packages(template)]
     results += [_passes(name, command) for name, command in _checks(template).items()]
     return 0 if all(results) else 1

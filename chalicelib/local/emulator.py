@@ -83,6 +83,10 @@ class Emulator:
         """
         daemon = processes.find_living(_NAME, self.folder)
         if daemon is None:
+            if not os.access(self.python, os.X_OK):
+                raise LocalStackError(
+                    reason=f"there is no ministack at {self.python}", cure="./berth up installs it"
+                )
             holder = processes.holder_of_port(self.port)
             if holder:
                 raise LocalStackError(

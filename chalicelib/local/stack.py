@@ -24,6 +24,7 @@ from chalicelib.local.package import fingerprint, package
 from chalicelib.local.places import ROOT, Places
 from chalicelib.local.progress import Progress
 from chalicelib.local.supervisors import kill_supervisors
+from chalicelib.local.warmth import warm
 from chalicelib.settings import Settings
 
 __all__ = ["Part", "Stack"]
@@ -33,7 +34,6 @@ _DOORS_SOURCES = ("doors.py", "edge.py", "forge.py", "git.py", "repositories.py"
 _READY_LIMIT_S = 15.0
 _SIGN_IN_LIFETIME = timedelta(minutes=10)
 _STAGE = "api"
-_WAY_OF_A_PUSH = ("APIHandler", "PlanPipeline", "DispatchAttempt", "FinishJob")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +92,8 @@ class Stack:
             deployment, changed = self._deploy(machine)
             if started or changed:
                 with self.progress.step("warming the functions"):
-                    self.emulator.warm(named=_WAY_OF_A_PUSH)
+                    token = deploy.read_keys(self.session, deployment.secret_id).page
+                    warm(self.emulator, self.session, port=self.places.port, token=token)
             if self.machine:
                 self._register_host()
         return deployment

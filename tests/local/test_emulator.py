@@ -133,6 +133,21 @@ def test_a_taken_port_names_its_holder_and_the_cure(emulator: Emulator, tmp_path
     assert "BERTH_PORT" in caught.value.cure
 
 
+def test_a_missing_interpreter_is_told_with_the_cure(tmp_path: Path) -> None:
+    absent = Emulator(
+        python=tmp_path / "python",
+        port=free_port(),
+        folder=tmp_path,
+        log=tmp_path / "emulator.log",
+        persistent=False,
+    )
+
+    with pytest.raises(LocalStackError, match="no ministack") as caught:
+        absent.start()
+
+    assert "./berth up" in caught.value.cure
+
+
 def test_an_interpreter_without_ministack_is_told_with_its_last_words(tmp_path: Path) -> None:
     broken = Emulator(
         python=Path("/bin/false"),
