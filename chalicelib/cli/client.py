@@ -88,6 +88,12 @@ class Client:
             ended=answer["ended"],
         )
 
+    def close(self) -> None:
+        """Close the connection; the next call opens another."""
+        if self._connection is not None:
+            self._connection.close()
+        self._connection = None
+
     def _ask(
         self,
         method: str,
@@ -102,7 +108,7 @@ class Client:
         try:
             status, answer = self._exchange(method, self._url.path + path, body, sent)
         except (OSError, http.client.HTTPException) as error:
-            self._forget()
+            self.close()
             where = f"{self._url.scheme}://{self._url.netloc}"
             raise StoreUnavailableError(reason=f"no answer from {where}: {error}") from error
         return _checked(status, answer)
@@ -120,11 +126,6 @@ class Client:
         self._connection.request(method, path, body=body, headers=dict(headers))
         answer = self._connection.getresponse()
         return answer.status, answer.read()
-
-    def _forget(self) -> None:
-        if self._connection is not None:
-            self._connection.close()
-        self._connection = None
 
 
 def _checked(status: int, answer: bytes) -> dict[str, Any]:

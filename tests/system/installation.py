@@ -1,6 +1,5 @@
 """A whole local stack of the tests' own: real emulator, real LXD, real supervisors, other ports."""
 
-import os
 import shutil
 import time
 from collections.abc import Callable, Mapping
@@ -10,6 +9,8 @@ from typing import Any
 
 from chalicelib.cli.build import push_payload
 from chalicelib.cli.client import Client
+from chalicelib.fleet.lxd_api import LxdApi
+from chalicelib.local import lxd_daemon
 from chalicelib.local.places import Places
 from chalicelib.local.progress import Progress
 from chalicelib.local.repositories import import_repository
@@ -102,7 +103,18 @@ class Installation:
 
     def sweep(self) -> dict[str, Any]:
         """Run the sweeper now, as its schedule does every minute."""
-        return dict(self.stack.session.invoke("Sweep", {}))
+        tick = {
+            "version": "0",
+            "id": "tick",
+            "detail-type": "Scheduled Event",
+            "source": "aws.events",
+            "account": "",
+            "time": "",
+            "region": "",
+            "resources": [],
+            "detail": {},
+        }
+        return dict(self.stack.session.invoke("Sweep", tick))
 
     def attempt_folder(self, job: str, fence: int) -> Path:
         """Return where the attempt keeps its files on the host."""
@@ -110,13 +122,8 @@ class Installation:
 
     def containers(self) -> list[str]:
         """Return the names of all containers that attempts have."""
-        import pylxd  # noqa: PLC0415 - heavy, and only some tests need it
-
-        socket = os.environ.get("BERTH_LXD_SOCKET") or "/var/lib/lxd/unix.socket"
-        endpoint = "http+unix://" + socket.replace("/", "%2F")
-        client = pylxd.Client(endpoint=endpoint, project=self.places.lxd_project)
-        names = [instance.name for instance in client.instances.all()]
-        return [name for name in names if "-golden-" not in name]
+        instances = self._lxd().get("instances", recursion="1")
+        return [each["name"] for each in instances if "-golden-" not in each["name"]]
 
     def slots_taken(self) -> dict[str, Any]:
         """Return host and tenant slots that are taken, straight from the table."""
@@ -141,5 +148,21 @@ class Installation:
 
     def close(self) -> None:
         """Stop it and remove all it made."""
+        self.client.close()
+        self._remove_project()
         self.stack.down()
         shutil.rmtree(self.places.home, ignore_errors=True)
+
+    def _remove_project(self) -> None:
+        lxd = self._lxd()
+        for kind, key in (("instances", "name"), ("images", "fingerprint")):
+            for found in lxd.get(kind, recursion="1") or []:
+                if found.get("status") == "Running":
+                    lxd.put(kind, found[key], "state", body={"action": "stop", "force": True})
+                lxd.delete(kind, found[key])
+        lxd.delete("projects", lxd.project)
+
+    def _lxd(self) -> LxdApi:
+        socket = lxd_daemon.find_socket()
+        assert socket is not None
+        return LxdApi(str(socket), host="this machine", project=self.places.lxd_project)

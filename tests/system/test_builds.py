@@ -119,9 +119,7 @@ def test_many_lines_arrive_whole_and_in_order(installation: Installation) -> Non
 
 
 def test_binary_output_harms_nothing(installation: Installation) -> None:
-    pipeline = installation.push(
-        config_of("head -c 300000 /dev/urandom", "printf '\\\\377\\\\376ok'")
-    )
+    pipeline = installation.push(config_of("head -c 300000 /dev/urandom", "printf '\\377\\376ok'"))
 
     ended = installation.wait_end(pipeline)
 
@@ -174,17 +172,17 @@ def test_interrupting_the_command_cancels_the_build(installation: Installation) 
         "BERTH_PORT": str(installation.places.port),
     }
     command = [sys.executable, str(_ROOT / "berth"), "build", str(folder)]
-    running = subprocess.Popen(
+    with subprocess.Popen(
         command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-    )
-    assert running.stdout is not None
-    for line in running.stdout:
-        if line.strip() == b"started":
-            break
+    ) as running:
+        assert running.stdout is not None
+        for line in running.stdout:
+            if line.strip() == b"started":
+                break
 
-    running.send_signal(signal.SIGINT)
-    said = running.stdout.read()
-    status = running.wait(timeout=60)
+        running.send_signal(signal.SIGINT)
+        said = running.stdout.read()
+        status = running.wait(timeout=60)
 
     assert status == 130
     assert b"cancelled" in said

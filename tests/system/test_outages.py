@@ -53,6 +53,7 @@ def test_a_killed_emulator_comes_up_clean_and_says_what_was_lost(
     capsys.readouterr()
 
     installation.stack.up()
+    installation.client.close()
     installation.connect()
     ended = installation.wait_end(installation.push(config_of("echo again")), limit_s=60)
 
