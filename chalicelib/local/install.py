@@ -94,7 +94,7 @@ def make_current(root: Path, environment: Environment, progress: Progress) -> No
         LocalStackError: it could not be made; says why. What was begun is redone next time.
     """
     (root / ".berth/logs").mkdir(parents=True, exist_ok=True)
-    with _one_at_a_time(root / ".berth/install.lock", progress):
+    with _one_at_a_time(root / ".berth/install.lock", progress) as lock:
         if is_current(root, environment):
             return
         folder, marker = root / environment.folder, root / environment.folder / "berth-installing"
@@ -102,7 +102,7 @@ def make_current(root: Path, environment: Environment, progress: Progress) -> No
             _create(folder, progress)
         (folder / "berth-stamp").unlink(missing_ok=True)
         marker.touch()
-        _install(root, environment, progress)
+        _install(root, environment, progress, lock=lock)
         part = folder / "berth-stamp.part"
         part.write_text(_wanted(root, environment))
         part.rename(folder / "berth-stamp")
@@ -115,14 +115,14 @@ def _wanted(root: Path, environment: Environment) -> str:
 
 
 @contextmanager
-def _one_at_a_time(lock: Path, progress: Progress) -> Iterator[None]:
+def _one_at_a_time(lock: Path, progress: Progress) -> Iterator[int]:
     with lock.open("w") as held:
         try:
             fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             progress.note("another ./berth is installing; waiting for it")
             fcntl.flock(held, fcntl.LOCK_EX)
-        yield
+        yield held.fileno()
 
 
 def _create(folder: Path, progress: Progress) -> None:
@@ -142,7 +142,7 @@ def _create(folder: Path, progress: Progress) -> None:
             )
 
 
-def _install(root: Path, environment: Environment, progress: Progress) -> None:
+def _install(root: Path, environment: Environment, progress: Progress, *, lock: int) -> None:
     named = [f"-r{root / name}" for name in environment.requirements]
     total = sum(
         1
@@ -160,6 +160,7 @@ def _install(root: Path, environment: Environment, progress: Progress) -> None:
             stderr=subprocess.STDOUT,
             text=True,
             errors="replace",
+            pass_fds=(lock,),  # if we are killed, pip holds the lock until it has ended
         )
         tail = _follow(process, record.write, total=total, progress=progress)
         if process.wait():

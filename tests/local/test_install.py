@@ -5,8 +5,10 @@ Run on a copy of the launcher whose requirement files are empty, so that no pack
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -40,6 +42,12 @@ def _run(root: Path, *words: str, cwd: Path | None = None) -> "subprocess.Comple
     )
 
 
+def _wait_for(path: Path) -> None:
+    deadline = time.monotonic() + 30
+    while not path.exists() and time.monotonic() < deadline:
+        os.sched_yield()
+
+
 def test_help_installs_nothing(copy: Path) -> None:
     done = _run(copy, "--help")
 
@@ -71,6 +79,24 @@ def test_an_interrupted_installation_is_made_anew(copy: Path) -> None:
     assert "making .venv" in done.stderr
     assert "there is no command" in done.stderr
     assert next((copy / ".venv/lib").glob("python*/site-packages/pip")).is_dir()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("caught", [signal.SIGINT, signal.SIGKILL], ids=["ctrl-c", "kill"])
+def test_a_stopped_installation_is_completed_by_the_next_run(
+    copy: Path, caught: signal.Signals
+) -> None:
+    with subprocess.Popen(
+        _command(copy, "nonsense"), stderr=subprocess.PIPE, text=True, start_new_session=True
+    ) as stopped:
+        _wait_for(copy / ".venv/berth-installing")
+        os.killpg(stopped.pid, caught)
+        said = stopped.communicate(timeout=100)[1]
+
+    done = _run(copy, "nonsense")
+
+    assert "Traceback" not in said
+    assert "there is no command" in done.stderr
 
 
 @pytest.mark.slow
