@@ -105,10 +105,13 @@ class Client:
         sent = {"Authorization": f"Bearer {self._token}", **(headers or {})}
         if body is not None:
             sent.setdefault("Content-Type", "application/json")
+        reused = self._connection is not None
         try:
             status, answer = self._exchange(method, self._url.path + path, body, sent)
         except (OSError, http.client.HTTPException) as error:
             self.close()
+            if reused and method == "GET":  # the other end may just have dropped an idle connection
+                return self._ask(method, path, headers=headers)
             where = f"{self._url.scheme}://{self._url.netloc}"
             raise StoreUnavailableError(reason=f"no answer from {where}: {error}") from error
         return _checked(status, answer)

@@ -1,9 +1,12 @@
 """What the system survives: a control plane that stops in mid-build, and one that is killed."""
 
+import io
 import time
 
 import pytest
 
+from chalicelib.local.progress import Progress
+from chalicelib.local.stack import Stack
 from tests.system.installation import Installation, config_of
 
 pytestmark = [pytest.mark.lxd, pytest.mark.slow, pytest.mark.timeout(300)]
@@ -47,26 +50,22 @@ def test_a_job_that_ran_at_down_runs_again_after_up(installation: Installation) 
 
 
 def test_a_killed_emulator_comes_up_clean_and_says_what_was_lost(
-    installation: Installation, capsys: pytest.CaptureFixture[str]
+    installation: Installation,
 ) -> None:
     installation.stack.emulator.kill()
-    capsys.readouterr()
+    said = io.StringIO()
 
-    installation.stack.up()
-    installation.client.close()
-    installation.connect()
+    Stack(installation.places, Progress(said)).up()
     ended = installation.wait_end(installation.push(config_of("echo again")), limit_s=60)
 
-    assert "did not end cleanly" in capsys.readouterr().err
+    assert "did not end cleanly" in said.getvalue()
     assert ended["outcome"] == "succeeded"
 
 
-def test_a_second_up_redoes_nothing(
-    installation: Installation, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_second_up_redoes_nothing(installation: Installation) -> None:
     installation.stack.up()
-    capsys.readouterr()
+    said = io.StringIO()
 
-    installation.stack.up()
+    Stack(installation.places, Progress(said)).up()
 
-    assert capsys.readouterr().err == ""
+    assert said.getvalue() == ""
