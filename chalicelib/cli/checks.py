@@ -1,4 +1,4 @@
-"""`berth test` runs everything; `berth check` the part that takes less than a minute."""
+"""`berth test` runs everything; `berth check` the part that takes a minute or two."""
 
 import json
 import subprocess
