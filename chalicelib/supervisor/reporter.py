@@ -20,7 +20,7 @@ from typing import Any
 from chalicelib.supervisor.faults import AttemptLostError
 from chalicelib.supervisor.journal import Journal
 from chalicelib.supervisor.spool import Spool
-from chalicelib.supervisor.verdict import Record
+from chalicelib.supervisor.verdict import RUNNING, Record
 from chalicelib.supervisor.wire import Answer, ControlPlane
 
 __all__ = ["Heart", "Listener", "Reporter"]
@@ -183,12 +183,32 @@ class Reporter:
             packed = base64.b64encode(zlib.compress(data, _PACKING)).decode()
             output.append({"step": step, "offset": offset, "data": packed})
             offsets[step] = offset + len(data)
+        records = self._hold_back(records, offsets)
         steps = [record.to_json() for _, record in sorted(records.items())]
         body = _envelope(heartbeat=False, steps=steps, output=output)
         self._keep(body, offsets)
         self._deliver(body)
         with self._wake:
             self._sent.update(offsets)
+
+    def _hold_back(self, records: dict[int, Record], offsets: dict[int, int]) -> dict[int, Record]:
+        """Return the records that may go out; the others wait for output that comes before them.
+
+        A reader leaves a step once its record says that it ended, so that record must not arrive
+        before the step's last byte; nor may the next step's.
+        """
+        behind = [
+            step for step, size in self._store().sizes().items() if offsets.get(step, 0) < size
+        ]
+        first = min(behind, default=len(records) + max(records, default=0))
+        held = {
+            index: record
+            for index, record in records.items()
+            if index > first or (index == first and record.state != RUNNING)
+        }
+        with self._wake:
+            self._dirty = {**held, **self._dirty}  # a newer record of the same step wins
+        return {index: record for index, record in records.items() if index not in held}
 
     def _chunks(self, offsets: dict[int, int]) -> Iterator[tuple[int, int, bytes]]:
         store = self._store()
