@@ -89,7 +89,9 @@ def lxd() -> Iterator[LxdSite]:
     """The machine's LXD, started if it does not run, with a project of this test run's own."""
     ours = lxd_daemon.find_socket() is None
     project = f"{_LXD_PROJECT}{os.getpid()}"
-    facts = prepare(_LXD_STATE, Progress(), project=project, slots=2)
+    facts = prepare(
+        _LXD_STATE, Progress(), project=project, slots=2, images=_ROOT / ".berth/images"
+    )
     api = LxdApi(facts.socket, host="this machine", project=project)
     try:
         _remove_leftovers(api)

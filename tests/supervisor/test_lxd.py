@@ -1,7 +1,4 @@
-"""The same supervisor on the real LXD, where the stand-in could be wrong: pipes, cgroups, deletion.
-
-Needs the golden container of the base image, which the local stack makes.
-"""
+"""The same supervisor on the real LXD, where the stand-in could be wrong: pipes, cgroups, deletion."""
 
 import subprocess
 from collections.abc import Iterator
@@ -10,40 +7,31 @@ from typing import Any
 
 import pytest
 
+from chalicelib.fleet.slots import golden_name
 from chalicelib.model import Outcome, RunStep, StepState, When
+from tests.lxd_site import LxdSite
 from tests.supervisor.conftest import Rig
-
-_PROJECT = "berth"
-_GOLDEN = "berth-golden-base"
-_SOCKET = "/var/lib/lxd/unix.socket"
 
 pytestmark = [pytest.mark.lxd, pytest.mark.timeout(60)]
 
 
-def _lxc(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        ["lxc", "--project", _PROJECT, *arguments], capture_output=True, text=True, check=False
-    )
-
-
 @pytest.fixture
-def real(rig: Rig) -> Iterator[dict[str, Any]]:
+def real(rig: Rig, lxd: LxdSite) -> Iterator[dict[str, Any]]:
     """Return what an attempt must say to run in a real container of its own."""
-    if _lxc("info", _GOLDEN).returncode:
-        pytest.skip(f"LXD has no container {_GOLDEN}: run ./berth up")
-    name = rig.lxd.instance
-    assert _lxc("copy", _GOLDEN, name).returncode == 0
-    assert _lxc("start", name).returncode == 0
+    name, lxc = rig.lxd.instance, ["lxc", "--project", lxd.api.project]
+    golden = golden_name(lxd.api.project, "base", 0)
+    subprocess.run([*lxc, "copy", golden, name], check=True)
+    subprocess.run([*lxc, "start", name], check=True)
     yield {
         "container": name,
-        "lxd_socket": _SOCKET,
-        "lxd_project": _PROJECT,
+        "lxd_socket": lxd.facts.socket,
+        "lxd_project": lxd.api.project,
         "home": "/home/circleci",
         "uid": 3434,
         "gid": 3434,
         "container_dir": "/var/lib/berth",
     }
-    _lxc("delete", "--force", name)
+    subprocess.run([*lxc, "delete", "--force", name], check=False, capture_output=True)
 
 
 def _states(rig: Rig) -> list[StepState]:
@@ -51,7 +39,9 @@ def _states(rig: Rig) -> list[StepState]:
     return [step.state for step in rig.plane.result.steps]
 
 
-def test_steps_run_as_the_user_and_the_container_is_gone(rig: Rig, real: dict[str, Any]) -> None:
+def test_steps_run_as_the_user_and_the_container_is_gone(
+    rig: Rig, real: dict[str, Any], lxd: LxdSite
+) -> None:
     rig.run(
         RunStep(name="who", command="id -un; pwd; echo 'export X=1' >> $BASH_ENV"),
         RunStep(name="count", command="echo $X; seq 200000"),
@@ -60,7 +50,7 @@ def test_steps_run_as_the_user_and_the_container_is_gone(rig: Rig, real: dict[st
 
     assert rig.output(0) == "circleci\n/home/circleci/project\n"
     assert rig.output(1) == "1\n" + "".join(f"{number}\n" for number in range(1, 200_001))
-    assert _lxc("info", real["container"]).returncode != 0
+    assert lxd.api.get("instances", real["container"]) is None
 
 
 def test_a_server_left_in_the_background_does_not_hold_the_step(
@@ -96,7 +86,7 @@ def test_silence_ends_the_whole_tree_and_nothing_else(rig: Rig, real: dict[str, 
     assert rig.output(2).count("\n") == 1
 
 
-def test_a_cancel_leaves_nothing(rig: Rig, real: dict[str, Any]) -> None:
+def test_a_cancel_leaves_nothing(rig: Rig, real: dict[str, Any], lxd: LxdSite) -> None:
     rig.write(RunStep(name="forever", command="echo begun; trap '' TERM; sleep 600"), **real)
     supervisor = rig.start()
     rig.plane.wait_until(lambda: rig.plane.chunks.get((0, 0)) == b"begun\n")
@@ -106,4 +96,4 @@ def test_a_cancel_leaves_nothing(rig: Rig, real: dict[str, Any]) -> None:
 
     assert rig.plane.result is not None
     assert rig.plane.result.outcome is Outcome.CANCELLED
-    assert _lxc("info", real["container"]).returncode != 0
+    assert lxd.api.get("instances", real["container"]) is None
