@@ -44,15 +44,15 @@ def main() -> None:
     found = importlib.metadata.version("moto")
     if found != _MOTO:
         raise SystemExit(f"these patches are for moto {_MOTO}, not {found}: read them again first")
-    evaluate_jsonata_in_python()
-    send_tasks_to(given.tasks_url, itself=f"http://127.0.0.1:{given.port}")
-    keep_the_cause_of_a_failure()
-    accept_a_result_before_dispatch_returns()
-    end_a_wait_when_stopped()
+    _evaluate_jsonata_in_python()
+    _send_tasks_to(given.tasks_url, itself=f"http://127.0.0.1:{given.port}")
+    _keep_the_cause_of_a_failure()
+    _accept_a_result_before_dispatch_returns()
+    _end_a_wait_when_stopped()
     moto.server.main(["-H", "127.0.0.1", "-p", str(given.port)])
 
 
-def evaluate_jsonata_in_python() -> None:
+def _evaluate_jsonata_in_python() -> None:
     """Give the interpreter a JSONata evaluator: it ships none, and JSONPath variables need one too."""
     _expect(jsonata.eval_jsonata_expression, "return _eval_jsonata(jsonata_expression)")
 
@@ -65,7 +65,7 @@ def evaluate_jsonata_in_python() -> None:
     jsonata._eval_jsonata = evaluate  # noqa: SLF001 - the hook that the module leaves for it
 
 
-def send_tasks_to(url: str, *, itself: str) -> None:
+def _send_tasks_to(url: str, *, itself: str) -> None:
     """Make every task call `url`, and nested executions `itself`: moto would call its own services."""
     config = Config(
         parameter_validation=False,
@@ -99,7 +99,7 @@ def send_tasks_to(url: str, *, itself: str) -> None:
     _require(patched >= 13, "the places that make clients for tasks")  # noqa: PLR2004
 
 
-def keep_the_cause_of_a_failure() -> None:
+def _keep_the_cause_of_a_failure() -> None:
     """Make SendTaskFailure pass its cause on; the server's answer drops it."""
     response = responses.StepFunctionResponse
     _expect(response.send_task_failure, "send_task_failure(task_token, error=error)")
@@ -115,7 +115,7 @@ def keep_the_cause_of_a_failure() -> None:
     response.send_task_failure = send_task_failure
 
 
-def accept_a_result_before_dispatch_returns() -> None:
+def _accept_a_result_before_dispatch_returns() -> None:
     """Make a result that comes before the dispatching Lambda has returned count at once.
 
     The wait looks at heartbeats first, and such a result came before there was anybody to tell: it
@@ -133,7 +133,7 @@ def accept_a_result_before_dispatch_returns() -> None:
     CallbackEndpoint.setup_heartbeat_endpoint = setup_heartbeat_endpoint
 
 
-def end_a_wait_when_stopped() -> None:
+def _end_a_wait_when_stopped() -> None:
     """Make StopExecution end an execution that waits for a token: it would stay RUNNING for ever.
 
     Waking the wait is half of it; the wait then ends in an error, which must not turn the stopped

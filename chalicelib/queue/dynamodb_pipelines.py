@@ -28,7 +28,7 @@ from chalicelib.queue.dynamodb_table import Change, DynamoTable, Key, Put, Raw, 
 from chalicelib.queue.protocol import PipelinePage
 from chalicelib.queue.stamp import sort_key
 
-__all__ = ["DynamoPipelines"]
+__all__ = ["DynamoPipelines", "PipelineItem"]
 
 _UNPLANNED = "U"
 _PLANNED = "V"

@@ -23,6 +23,7 @@ __all__ = [
     "has_failed",
     "initial_records",
     "interrupted",
+    "known_status",
     "next_step",
     "outcome",
     "runs",

@@ -20,6 +20,7 @@ __all__ = [
     "render_output",
     "step_block",
     "step_count",
+    "step_id",
     "step_summary",
 ]
 
