@@ -1,19 +1,20 @@
 """An attempt's containers in one LXD project: made from golden ones, described, removed.
 
-Making one is two operations on LXD, a copy and a start, and two listings of 3 ms. Measured
-2026-11-23 on two shared cores and a btrfs loop pool, 14,600 files in the image, medians of 10, in
-milliseconds:
+Making one is two operations on LXD, a copy and a start, and two or three listings of 3 ms. Measured
+2026-11-23 on two shared cores, a btrfs loop pool with simple quotas and an image of 14,000 files,
+medians of 10, in milliseconds:
 
     way                                          copy   start   first exec   all
-    shared id map, no disk limit                  244     204           34   489
-    isolated, range chosen by LXD                 245    1625           30  1899
-    isolated, golden container per range (ours)   215     178           35   415
-    the same with a disk limit                    327     226           43   597
+    shared id map                                 271     221           38   527
+    isolated, range chosen by LXD                 310    1732           32  2098
+    isolated, golden container per range (ours)   270     241           40   560
+    the same without a disk limit                 245     205           36   512
 
+`make` alone took 0.44 s (median of 20), removing 0.74 s, of which LXD's forced stop is 0.7 s.
 LXD 5.0 cannot use idmapped mounts on kernels that refuse an empty map in its probe (EINVAL from
 mount_setattr on 6.18), so it gives every file a new owner when the range changes. LXD walks all
-files of a container that it copies: the fewer files the image has, the faster. A disk limit turns
-btrfs quotas on, whose accounting costs most while removed containers are still being cleaned up.
+files of a container that it copies: an image of 28,000 files took 0.36 s to copy. A disk limit needs
+btrfs quotas; see `local/btrfs.py` for what those cost.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

@@ -1,6 +1,7 @@
 from ipaddress import IPv4Interface
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -42,24 +43,33 @@ def test_the_plan_is_read_back_from_a_golden_container() -> None:
     assert SlotPlan.of_golden(PLAN.config(7)) == PLAN
 
 
-def test_a_golden_container_takes_no_range() -> None:
-    config = {**PLAN.config(0), "user.berth.golden": "true"}
+def instance(config: dict[str, str], status: str = "Running") -> dict[str, Any]:
+    """Return a container as LXD lists it."""
+    return {"config": config, "expanded_config": config, "status": status}
 
-    assert taken_ranges([{"config": config, "expanded_config": config}]) == []
+
+def test_a_stopped_golden_container_takes_no_range() -> None:
+    golden = {**PLAN.config(0), "user.berth.golden": "true"}
+
+    assert taken_ranges([instance(golden, "Stopped")]) == []
+    assert taken_ranges([instance(golden, "Running")]) == [PLAN.ids(0)]
 
 
-def test_a_copy_takes_its_range() -> None:
-    config = {**PLAN.config(1), "user.berth.golden": "false"}
+@pytest.mark.parametrize("status", ["Stopped", "Running", "Frozen"])
+def test_a_copy_takes_its_range(status: str) -> None:
+    copy = {**PLAN.config(1), "user.berth.golden": "false"}
 
-    assert taken_ranges([{"config": config, "expanded_config": config}]) == [PLAN.ids(1)]
+    assert taken_ranges([instance(copy, status)]) == [PLAN.ids(1)]
 
 
 def test_somebody_elses_isolated_container_takes_the_range_lxd_chose() -> None:
     config = {"security.idmap.isolated": "true", "volatile.idmap.base": "200000"}
 
-    found = taken_ranges([{"config": config, "expanded_config": config}])
+    assert taken_ranges([instance(config)]) == [range(200_000, 200_000 + RANGE_SIZE)]
 
-    assert found == [range(200_000, 200_000 + RANGE_SIZE)]
+
+def test_a_container_on_the_shared_range_takes_none() -> None:
+    assert taken_ranges([instance({"volatile.idmap.base": "0"})]) == []
 
 
 def test_a_slot_is_held_by_one_at_a_time(tmp_path: Path) -> None:
