@@ -67,22 +67,24 @@ def ensure_golden(
         LocalStackError: LXD has too few user ids.
     """
     found = {instance["name"]: instance for instance in api.get("instances", recursion="1")}
-    wanted = [golden_name(api.project, IMAGE, slot) for slot in range(slots)]
-    lacking = [
-        slot
-        for slot, name in enumerate(wanted)
-        if not _current(found.get(name, {}), recipe=recipe, gateway=gateway)
-    ]
+    current = {
+        name
+        for name, instance in found.items()
+        if _current(instance, recipe=recipe, gateway=gateway)
+    }
+    wanted = {golden_name(api.project, IMAGE, slot): slot for slot in range(slots)}
+    for name, instance in found.items():
+        # Of an older image, and of a time when there were more slots: a job must not get one.
+        if instance["config"].get("user.berth.golden") == "true" and name not in current:
+            _remove(api, name, instance["status"])
+    lacking = {name: slot for name, slot in wanted.items() if name not in current}
     if not lacking:
         return
     with progress.step(f"making {len(lacking)} golden containers"):
-        last_id = _last_id(api, slots)
-        plan = SlotPlan(last_id=last_id, gateway=gateway)
-        for slot in lacking:
+        plan = SlotPlan(last_id=_last_id(api, slots), gateway=gateway)
+        for name, slot in lacking.items():
             progress.detail(f"{slot + 1} of {slots}")
-            _make(
-                api, golden_name(api.project, IMAGE, slot), recipe=recipe, config=plan.config(slot)
-            )
+            _make(api, name, recipe=recipe, config=plan.config(slot))
 
 
 def _current(instance: Mapping[str, Mapping[str, str]], *, recipe: str, gateway: object) -> bool:
@@ -113,11 +115,6 @@ def _last_id(api: LxdApi, slots: int) -> int:
 
 
 def _make(api: LxdApi, name: str, *, recipe: str, config: Mapping[str, str]) -> None:
-    found = api.get("instances", name)
-    if found:
-        if found["status"] != "Stopped":
-            api.put("instances", name, "state", body={"action": "stop", "force": True})
-        api.delete("instances", name)
     marks = {
         "user.berth.golden": "true",
         "user.berth.image": IMAGE,
@@ -139,3 +136,9 @@ def _make(api: LxdApi, name: str, *, recipe: str, config: Mapping[str, str]) -> 
     )
     api.put("instances", name, "state", body={"action": "stop", "force": True})
     api.patch("instances", name, body={"config": {"user.berth.ready": "true"}})
+
+
+def _remove(api: LxdApi, name: str, status: str) -> None:
+    if status != "Stopped":
+        api.put("instances", name, "state", body={"action": "stop", "force": True})
+    api.delete("instances", name)

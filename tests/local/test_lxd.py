@@ -15,6 +15,7 @@ import pytest
 from chalicelib.errors import LocalStackError
 from chalicelib.fleet.lxd import LxdHost
 from chalicelib.fleet.lxd_api import LxdApi
+from chalicelib.fleet.slots import golden_name
 from chalicelib.local.lxd import prepare, remove_project, shut_down
 from chalicelib.local.progress import Progress
 from chalicelib.model import container_name
@@ -194,6 +195,33 @@ def test_a_second_set_up_changes_nothing(lxd: LxdSite, tmp_path: Path) -> None:
     assert facts.socket == lxd.facts.socket
     assert everything(lxd.api) == before
     assert said.getvalue() == ""
+
+
+def test_golden_containers_of_an_older_image_are_removed(lxd: LxdSite, tmp_path: Path) -> None:
+    project = lxd.facts.project
+    old = golden_name(project, "base", 9)
+    source = {"type": "copy", "source": golden_name(project, "base", 1)}
+    config = {"user.berth.recipe": "older"}
+    lxd.api.post("instances", body={"name": old, "source": source, "config": config})
+
+    prepare(tmp_path, Progress(io.StringIO()), project=project, slots=2)
+
+    names = {instance["name"] for instance in lxd.api.get("instances", recursion="1")}
+    assert old not in names
+    assert {golden_name(project, "base", slot) for slot in (0, 1)} <= names
+
+
+def test_a_half_made_golden_container_is_made_anew(lxd: LxdSite, tmp_path: Path) -> None:
+    project = lxd.facts.project
+    name = golden_name(project, "base", 1)
+    lxd.api.patch("instances", name, body={"config": {"user.berth.ready": "false"}})
+    lxd.api.put("instances", name, "state", body={"action": "start"})
+
+    prepare(tmp_path, Progress(io.StringIO()), project=project, slots=2)
+
+    made = lxd.api.get("instances", name)
+    assert made["config"]["user.berth.ready"] == "true"
+    assert made["status"] == "Stopped"
 
 
 @pytest.fixture
