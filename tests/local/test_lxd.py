@@ -201,8 +201,9 @@ def test_golden_containers_of_an_older_image_are_removed(lxd: LxdSite, tmp_path:
     project = lxd.facts.project
     old = golden_name(project, "base", 9)
     source = {"type": "copy", "source": golden_name(project, "base", 1)}
-    config = {"user.berth.recipe": "older"}
-    lxd.api.post("instances", body={"name": old, "source": source, "config": config})
+    config = {"user.berth.recipe": "older", "user.berth.golden": "true"}
+    body = {"name": old, "source": source, "config": config, "profiles": ["default"]}
+    lxd.api.post("instances", body=body)
 
     prepare(tmp_path, Progress(io.StringIO()), project=project, slots=2)
 
