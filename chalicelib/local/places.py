@@ -49,8 +49,9 @@ class Places:
         port = found.get("BERTH_PORT") or str(_DEFAULT_PORT)
         if not port.isdecimal() or not 0 < int(port) < _LAST_PORT:
             raise SettingError(name="BERTH_PORT", reason=f"{port!r} is not a port below 65500")
-        mark = hashlib.sha256(str(home).encode()).hexdigest()[:8]
-        project = "berth" if home == default else f"berth-{mark}"
+        # By its folder, always: a sweeper takes what it does not know in its project for leftovers,
+        # so two checkouts on one machine must not share one.
+        project = f"berth-{hashlib.sha256(str(home).encode()).hexdigest()[:8]}"
         slots = found.get("BERTH_HOST_SLOTS") or str(2 * (os.cpu_count() or 1))
         if not slots.isdecimal() or int(slots) < 1:
             raise SettingError(name="BERTH_HOST_SLOTS", reason=f"{slots!r} is not above zero")

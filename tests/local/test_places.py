@@ -12,7 +12,7 @@ def test_the_first_stack_is_in_the_repository() -> None:
     places = Places.from_environment({})
 
     assert (places.home, places.url) == (ROOT / ".berth", "http://127.0.0.1:8700")
-    assert places.lxd_project == "berth"
+    assert places.lxd_project.startswith("berth-")
 
 
 def test_a_second_stack_shares_nothing_with_the_first(tmp_path: Path) -> None:

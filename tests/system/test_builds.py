@@ -1,14 +1,18 @@
 """A push becomes a finished build: the whole way, on real containers."""
 
+import base64
+import json
 import os
 import signal
 import subprocess
 import sys
 import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from chalicelib.local.log_lines import read_lines
 from tests.system.installation import Installation, config_of
 
 pytestmark = [pytest.mark.lxd, pytest.mark.slow, pytest.mark.timeout(240)]
@@ -245,3 +249,67 @@ def test_the_container_keeps_to_itself(installation: Installation) -> None:
     job = ended["jobs"][0]["id"]
     outputs = [installation.output(job, step=step) for step in range(4)]
     assert outputs == [b"circleci\n", b"0\n", b"unreachable\n", b"unreachable\n"]
+
+
+def test_no_secret_is_in_a_log_or_a_process_list(installation: Installation) -> None:
+    pipeline = installation.push(config_of("'echo started; sleep 3'"))
+    job = installation.wait_running(pipeline)
+    ticket = (installation.attempt_folder(job["id"], 1) / "ticket").read_text().strip()
+    processes = b"\n".join(
+        path.read_bytes() for path in Path("/proc").glob("[0-9]*/cmdline") if path.exists()
+    )
+    installation.wait_end(pipeline)
+
+    keys = installation.stack.keys()
+    secrets = [secret.reveal() for secret in (*keys.webhook, keys.ticket, keys.page)]
+    token = json.loads(base64.urlsafe_b64decode(ticket.partition(".")[0] + "=="))["task"]
+    files = [*installation.places.logs.rglob("*"), *installation.places.host.rglob("*.log")]
+    logged = b"\n".join(path.read_bytes() for path in files if path.is_file())
+    long_ago = datetime.now(UTC) - timedelta(hours=1)
+    lines = read_lines(installation.stack.session, installation.places.host, since=long_ago)
+    logged += "\n".join(json.dumps(dict(line.fields), default=str) for line in lines).encode()
+    found = [
+        secret
+        for secret in (*secrets, ticket, token)
+        if secret.encode() in logged or secret.encode() in processes
+    ]
+    assert job["id"].encode() in logged
+    assert found == []
+
+
+def test_each_line_of_a_function_says_whose_work_it_is(installation: Installation) -> None:
+    pipeline = installation.push(config_of("echo hello"))
+    ended = installation.wait_end(pipeline)
+    job = ended["jobs"][0]["id"]
+
+    long_ago = datetime.now(UTC) - timedelta(minutes=10)
+    lines = read_lines(installation.stack.session, installation.places.host, since=long_ago)
+
+    tasks = {"plan_pipeline", "dispatch_attempt", "finish_job"}
+    said = [line.fields for line in lines if line.fields.get("task") in tasks]
+    ours = [each for each in said if pipeline == each.get("pipeline") or job == each.get("job")]
+    assert {each["task"] for each in ours} == tasks
+    for each in ours:
+        assert each["delivery"] == ended["delivery"]
+        assert each["pipeline"] == pipeline
+        if each["task"] != "plan_pipeline":
+            assert (each["job"], each["fence"]) == (job, 1)
+    assert any(line.source == "supervisor" and line.fields.get("job") == job for line in lines)
+
+
+def test_uncommitted_changes_are_named_and_not_built(installation: Installation) -> None:
+    folder = installation.scratch / "dirty"
+    (folder / ".circleci").mkdir(parents=True)
+    config = folder / ".circleci/config.yml"
+    config.write_text(config_of("echo committed"))
+    git = ["git", "-C", str(folder), "-c", "user.name=A", "-c", "user.email=a@localhost"]
+    for command in (["init", "-q"], ["add", "."], ["commit", "-q", "-m", "First"]):
+        subprocess.run([*git, *command], check=True)
+    config.write_text(config_of("echo changed"))
+
+    done = _berth(installation, "build", str(folder))
+
+    assert done.returncode == 0
+    assert b"not committed" in done.stderr
+    assert b"committed\n" in done.stdout
+    assert b"changed" not in done.stdout
