@@ -14,6 +14,7 @@
     │   ├── TokenError                  the page token is missing or wrong
     │   ├── ConfigError                 the build config cannot be compiled: file, line, key, reason
     │   ├── RepositoryNotFoundError     GitHub knows no such repository, or hides it from us
+    │   ├── ShellError                  this cannot be said as a shell command
     │   └── NotFoundError               no such pipeline, job or file
     └── OperatorError               somebody who runs Berth has to act
         ├── SettingError                a setting is missing or malformed
@@ -43,6 +44,7 @@ __all__ = [
     "RepositoryNotFoundError",
     "RetryableError",
     "SettingError",
+    "ShellError",
     "SignatureError",
     "StoreUnavailableError",
     "TicketError",
@@ -174,6 +176,11 @@ class ConfigError(InputError):
 @dataclass(eq=False, kw_only=True)
 class RepositoryNotFoundError(InputError):
     """GitHub knows no such repository, or hides it from this installation."""
+
+
+@dataclass(eq=False, kw_only=True)
+class ShellError(InputError):
+    """A value cannot be part of a shell command, or cannot be rendered as asked. Holds no secret."""
 
 
 @dataclass(eq=False, kw_only=True)
