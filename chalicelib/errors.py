@@ -4,7 +4,8 @@
     ├── RetryableError              try again: nothing was decided
     │   ├── StoreUnavailableError       the table or the bucket did not answer
     │   ├── GithubUnavailableError      GitHub did not answer, or asked us to slow down
-    │   └── HostUnreachableError        the host or its LXD did not answer
+    │   ├── HostUnreachableError        the host or its LXD did not answer
+    │   └── NotReadyError               what was waited for did not come in time
     ├── LostError                   stop: somebody else owns this now
     │   └── FenceLostError              the job has a newer attempt, or has ended
     ├── InputError                  fix what was sent
@@ -26,6 +27,7 @@ test checks that each name there exists here. Nothing but error classes belongs 
 """
 
 from dataclasses import dataclass, fields
+from datetime import timedelta
 from typing import Any
 
 __all__ = [
@@ -39,6 +41,7 @@ __all__ = [
     "LocalStackError",
     "LostError",
     "NotFoundError",
+    "NotReadyError",
     "OperatorError",
     "PayloadError",
     "RepositoryNotFoundError",
@@ -104,6 +107,28 @@ class HostUnreachableError(RetryableError):
 
     def __str__(self) -> str:
         return f"host {self.host}: {self.reason}"
+
+
+@dataclass(eq=False, kw_only=True)
+class NotReadyError(RetryableError):
+    """What was waited for did not come within the tries and the time.
+
+    Attributes:
+        reason: what was waited for, by the name of its policy.
+        last_value: what the last try returned.
+        last_error: what the last try that raised had raised; None when none did.
+        tries: how often it was asked for.
+        elapsed: from before the first try to after the last.
+    """
+
+    last_value: Any
+    last_error: Exception | None
+    tries: int
+    elapsed: timedelta
+
+    def __str__(self) -> str:
+        said = f"{self.reason}: not ready after {self.tries} tries in {self.elapsed}"
+        return said if self.last_error is None else f"{said}; last error: {self.last_error!r}"
 
 
 @dataclass(eq=False, kw_only=True)
