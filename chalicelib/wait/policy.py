@@ -1,24 +1,20 @@
 """How often and how long to try again, as a value.
 
 One declaration serves two executors: Python code that waits, and a Step Functions `Retry` block. A
-test holds the state machines' blocks equal to `RetryPolicy.as_retry`. Nothing here waits or knows
-what is retried; the named policies belong to those who call.
+test holds the state machines' blocks equal to `RetryPolicy.as_retry`, and Python runs
+`RetryPolicy.as_wait`. What a block cannot say (a false answer, a limit in time) is a `WaitPolicy`.
+The named policies belong to those who call.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Protocol
+from typing import Any
 
-__all__ = ["Randomness", "RetryPolicy"]
+from chalicelib.wait.backoff import Backoff, Randomness
+from chalicelib.wait.waiting import WaitPolicy, did_not_raise
 
-
-class Randomness(Protocol):
-    """Where jitter comes from; a `random.Random` is one."""
-
-    def uniform(self, a: float, b: float, /) -> float:
-        """Return a number from `a` to `b`."""
-        ...
+__all__ = ["RetryPolicy"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,11 +51,21 @@ class RetryPolicy:
 
     def delays(self, random: Randomness) -> Iterator[timedelta]:
         """Return the waits before each retry: `max_attempts` of them, none above `max_delay`."""
-        delay = self.interval
-        for _ in range(self.max_attempts):
-            yield delay * random.uniform(0, 1) if self.jitter else delay
-            # Capped before it grows further: an uncapped power overflows after a few hundred.
-            delay = min(delay * self.backoff_rate, self.max_delay)
+        backoff = self._backoff()
+        return (backoff.delay(number, random) for number in range(1, self.max_attempts + 1))
+
+    def as_wait(self) -> WaitPolicy:
+        """Return the policy for Python: tries again what raises one of `errors`.
+
+        Names of errors that have no class here are left out: nothing in Python raises them.
+        """
+        return WaitPolicy(
+            name=self.name,
+            sleep=self._backoff(),
+            tries=self.max_attempts + 1,
+            catch=tuple(error for error in self.errors if not isinstance(error, str)),
+            success=did_not_raise,
+        )
 
     def as_retry(self) -> dict[str, Any]:
         """Return the policy as one entry of a Step Functions `Retry` block.
@@ -80,6 +86,11 @@ class RetryPolicy:
             "MaxDelaySeconds": self._whole_seconds(self.max_delay),
             "JitterStrategy": "FULL" if self.jitter else "NONE",
         }
+
+    def _backoff(self) -> Backoff:
+        return Backoff(
+            first=self.interval, rate=self.backoff_rate, cap=self.max_delay, jitter=self.jitter
+        )
 
     def _whole_seconds(self, duration: timedelta) -> int:
         if duration % timedelta(seconds=1):

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.wait.policy import Randomness, RetryPolicy
+from chalicelib.wait.backoff import Randomness
+from chalicelib.wait.policy import RetryPolicy
 
 
 def policy(
