@@ -4,11 +4,13 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chalicelib.wait.backoff import Randomness
-from chalicelib.wait.policy import RetryPolicy
+from chalicelib.wait import Randomness, RetryPolicy
+from tests.wait.script import RecordingClock, Script, Share
+
+_LAWFUL = settings(max_examples=500)
 
 
 def policy(
@@ -34,21 +36,10 @@ policies = st.builds(
     policy,
     interval_s=st.floats(min_value=0.001, max_value=10),
     backoff_rate=st.floats(min_value=1, max_value=10),
-    max_attempts=st.integers(min_value=0, max_value=1000),
+    max_attempts=st.integers(min_value=0, max_value=40),
     max_delay_s=st.floats(min_value=10, max_value=3600),
     jitter=st.booleans(),
 )
-
-
-class Share:
-    """Not random: always the same part of the range."""
-
-    def __init__(self, part: float) -> None:
-        self.part = part
-
-    def uniform(self, a: float, b: float, /) -> float:
-        """Return the part of the range from `a` to `b`."""
-        return a + (b - a) * self.part
 
 
 def test_waits_grow_up_to_the_longest() -> None:
@@ -63,6 +54,7 @@ def test_jitter_takes_a_part_of_each_wait() -> None:
     assert waits == [0.5, 1, 2, 4, 5]
 
 
+@_LAWFUL
 @given(policies, st.randoms(use_true_random=False))
 def test_no_wait_is_negative_or_beyond_the_longest(policy: RetryPolicy, random: Randomness) -> None:
     waits = list(policy.delays(random))
@@ -71,6 +63,7 @@ def test_no_wait_is_negative_or_beyond_the_longest(policy: RetryPolicy, random: 
     assert all(timedelta(0) <= wait <= policy.max_delay for wait in waits)
 
 
+@_LAWFUL
 @given(policies, st.randoms(use_true_random=False))
 def test_jitter_only_shortens(policy: RetryPolicy, random: Randomness) -> None:
     steady = replace(policy, jitter=False)
@@ -80,6 +73,7 @@ def test_jitter_only_shortens(policy: RetryPolicy, random: Randomness) -> None:
     assert all(wait <= full for wait, full in pairs)
 
 
+@_LAWFUL
 @given(policies, st.randoms(use_true_random=False))
 def test_without_jitter_no_wait_is_shorter_than_the_one_before(
     policy: RetryPolicy, random: Randomness
@@ -88,6 +82,37 @@ def test_without_jitter_no_wait_is_shorter_than_the_one_before(
 
     assert waits == sorted(waits)
     assert waits[:1] == [policy.interval][: policy.max_attempts]
+
+
+def test_waits_do_not_grow_beyond_what_can_be_computed() -> None:
+    *_, last = policy(backoff_rate=10, max_attempts=1000).delays(Share(0.5))
+
+    assert last == timedelta(seconds=10)
+
+
+def test_in_python_the_same_errors_are_tried_again_as_often_and_as_late() -> None:
+    clock, script = RecordingClock(), Script(TimeoutError("again"))
+
+    with pytest.raises(TimeoutError):
+        policy(jitter=True).as_wait().wait(script, clock=clock, random=Share(0.5))
+
+    assert script.calls == 1 + 5
+    assert clock.slept == [0.5, 1, 2, 4, 5]
+
+
+def test_in_python_other_errors_are_not_tried_again() -> None:
+    script = Script(LookupError("other"))
+
+    with pytest.raises(LookupError):
+        policy().as_wait().wait(script, clock=RecordingClock())
+
+    assert script.calls == 1
+
+
+def test_in_python_a_retried_call_may_return_nothing() -> None:
+    value = policy().as_wait().wait(Script(TimeoutError(), None), clock=RecordingClock())
+
+    assert value is None
 
 
 def test_the_block_says_what_the_policy_says() -> None:
