@@ -1,0 +1,65 @@
+"""How literal text is put into a script, by the place it stands in. `Raw` is nowhere here.
+
+`shlex.quote` decides for arguments. What it does not know: a first word that is a keyword or holds
+`=` is no argument to the shell unless it is quoted; and inside double quotes and here-documents
+other characters are special.
+"""
+
+import re
+import shlex
+
+__all__ = ["KEYWORDS", "delimiter", "escape_document", "escape_double", "quote", "quote_always"]
+
+KEYWORDS = frozenset(
+    [
+        "if",
+        "then",
+        "else",
+        "elif",
+        "fi",
+        "do",
+        "done",
+        "case",
+        "esac",
+        "while",
+        "until",
+        "for",
+        "in",
+        "function",
+        "select",
+        "time",
+        "coproc",
+    ]
+)
+_DOUBLE = re.compile(r'[\\"$`]')
+_DOCUMENT = re.compile(r"[\\$`]")
+
+
+def quote(text: str) -> str:
+    """Return the text as an argument, quoted if it needs to be."""
+    return shlex.quote(text)
+
+
+def quote_always(text: str) -> str:
+    """Return the text in single quotes, so that it is neither keyword, alias nor assignment."""
+    return "'" + text.replace("'", "'\"'\"'") + "'"
+
+
+def escape_double(text: str) -> str:
+    """Return the text as it stands between double quotes."""
+    return _DOUBLE.sub(r"\\\g<0>", text)
+
+
+def escape_document(text: str) -> str:
+    """Return the text as it stands in an expanding here-document, where quotes mean nothing."""
+    return _DOCUMENT.sub(r"\\\g<0>", text)
+
+
+def delimiter(body: str) -> str:
+    """Return a word that is no line of the body: `EOF`, or the first free one of `EOF_1`, `EOF_2`."""
+    taken = set(body.split("\n"))
+    found, number = "EOF", 0
+    while found in taken:
+        number += 1
+        found = f"EOF_{number}"
+    return found
