@@ -166,6 +166,7 @@ def test_a_named_exception_is_tried_again(wait: Wait, clock: RecordingClock) -> 
         (("exit_status", 1), ExitError(1), True),
         (("exit_status", 1), ExitError(2), False),
         (("exit_status", 1), OSError(), False),
+        (("exit_status", None), OSError(), True),
         (lambda error: error.exit_status > 1, ExitError(2), True),
         (lambda error: error.exit_status > 1, ExitError(1), False),
     ],
