@@ -11,6 +11,7 @@ from chalicelib.cli.build import push_payload
 from chalicelib.cli.client import Client
 from chalicelib.fleet.lxd_api import LxdApi
 from chalicelib.local import lxd_daemon
+from chalicelib.local.lxd import remove_project
 from chalicelib.local.places import Places
 from chalicelib.local.progress import Progress
 from chalicelib.local.repositories import import_repository
@@ -149,18 +150,11 @@ class Installation:
     def close(self) -> None:
         """Stop it and remove all it made."""
         self.client.close()
-        self._remove_project()
-        self.stack.down()
-        shutil.rmtree(self.places.home, ignore_errors=True)
-
-    def _remove_project(self) -> None:
-        lxd = self._lxd()
-        for kind, key in (("instances", "name"), ("images", "fingerprint")):
-            for found in lxd.get(kind, recursion="1") or []:
-                if found.get("status") == "Running":
-                    lxd.put(kind, found[key], "state", body={"action": "stop", "force": True})
-                lxd.delete(kind, found[key])
-        lxd.delete("projects", lxd.project)
+        try:
+            remove_project(str(lxd_daemon.find_socket()), self.places.lxd_project)
+        finally:
+            self.stack.down()
+            shutil.rmtree(self.places.home, ignore_errors=True)
 
     def _lxd(self) -> LxdApi:
         socket = lxd_daemon.find_socket()
