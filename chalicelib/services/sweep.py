@@ -10,7 +10,7 @@ from datetime import timedelta
 
 from chalicelib.errors import HostUnreachableError
 from chalicelib.fleet.protocol import HostDriver
-from chalicelib.model import Host, Job, JobState, PipelineState
+from chalicelib.model import Host, Job, JobState, Outcome, PipelineState
 from chalicelib.services.claim_job import claim_ready
 from chalicelib.services.context import Berth
 from chalicelib.services.finish_job import close_pipeline
@@ -28,6 +28,8 @@ _REAP_SHARE = 20
 _REAP_LEAST = 8
 _CONTAINER_GRACE = timedelta(seconds=60)
 """How long what a finished attempt left on its host is let be: the supervisor is just cleaning up."""
+_PLAN_LIMIT = timedelta(hours=6)
+"""Longer than GitHub has been away in years; what cannot be planned for so long ends, and says so."""
 _PROMOTIONS = 20
 _PIPELINES = 50
 
@@ -68,9 +70,18 @@ def sweep(berth: Berth) -> Swept:
 
 
 def _plan(berth: Berth, swept: Swept) -> None:
-    for pipeline in berth.pipelines.unplanned(before=berth.clock.now() - berth.policy.plan_grace):
-        berth.sequencer.plan(pipeline)
-        swept.planned.append(pipeline)
+    now = berth.clock.now()
+    for pipeline_id in berth.pipelines.unplanned(before=now - berth.policy.plan_grace):
+        pipeline = berth.pipelines.get_pipeline(pipeline_id)
+        if pipeline is not None and pipeline.received_at < now - _PLAN_LIMIT:
+            reason = "its config could not be read or compiled for six hours; push again"
+            berth.pipelines.end_pipeline(
+                pipeline_id, outcome=Outcome.INFRASTRUCTURE, reason=reason, now=now
+            )
+            swept.closed.append(pipeline_id)
+            continue
+        berth.sequencer.plan(pipeline_id)
+        swept.planned.append(pipeline_id)
 
 
 def _reap(berth: Berth, swept: Swept) -> None:

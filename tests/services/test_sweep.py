@@ -36,6 +36,20 @@ def test_a_pipeline_just_received_is_left_to_its_planner(site: Site) -> None:
     assert sweep(site.berth).planned == []
 
 
+def test_a_pipeline_that_cannot_be_planned_for_hours_ends_and_says_so(site: Site) -> None:
+    """A planner that always fails must not leave a pipeline open for ever."""
+    pipeline = site.receive()
+    site.pass_time(timedelta(hours=7))
+
+    sweep(site.berth)
+
+    ended = site.pipelines.get_pipeline(pipeline.id)
+    assert ended is not None
+    assert ended.outcome is Outcome.INFRASTRUCTURE
+    assert "could not be read" in ended.reason
+    assert site.sequencer.planned == []
+
+
 def test_an_attempt_not_heard_of_is_reaped(site: Site) -> None:
     _sweep_for(site, 3)
     job = site.plan()
