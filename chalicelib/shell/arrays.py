@@ -69,7 +69,8 @@ def map_(name: str, items: Mapping[str, object]) -> Node:
     Raises:
         ShellError: a key is empty, which bash does not allow.
     """
-    return MapDeclare(name, tuple((_key(key), single_word(items[key])) for key in items))
+    # Key by key: bash 5.2 loses \x01 and \x7f from the keys of `declare -A x=([…]=…)`.
+    return Script((MapDeclare(name), *[map_assoc(name, key, items[key]) for key in items]))
 
 
 def map_get(name: str, key: object) -> Word:

@@ -242,10 +242,9 @@ class ArraySet:
 
 @dataclass(frozen=True, slots=True)
 class MapDeclare:
-    """Make a map, empty at first. BASH only."""
+    """Make an empty map. BASH only."""
 
     name: str
-    items: tuple[tuple[Word, Word], ...]
 
     def __post_init__(self) -> None:
         check_name(self.name)

@@ -32,6 +32,7 @@ KEYWORDS = frozenset(
     ]
 )
 _DOUBLE = re.compile(r'[\\"$`]')
+_BRACKET = re.compile(r"(?:^|(?<=[<>]))\(")
 _DOCUMENT = re.compile(r"[\\$`]")
 
 
@@ -46,8 +47,12 @@ def quote_always(text: str) -> str:
 
 
 def escape_double(text: str) -> str:
-    """Return the text as it stands between double quotes."""
-    return _DOUBLE.sub(r"\\\g<0>", text)
+    """Return the text as it stands between double quotes, in a default or a key.
+
+    Bash 5.2 reads `"${x-"<("}"` as the start of a process substitution, so the quotes are closed
+    and opened again before such a bracket.
+    """
+    return _BRACKET.sub('""(', _DOUBLE.sub(r"\\\g<0>", text))
 
 
 def escape_document(text: str) -> str:

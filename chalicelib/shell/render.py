@@ -338,8 +338,7 @@ class _Renderer:
             case ArraySet():
                 return f"{node.name}[{self._words.calculation(node.index)}]={text(node.word)}"
             case MapDeclare():
-                items = [f"[{self._words.key(key)}]={text(value)}" for key, value in node.items]
-                return f"declare -A {node.name}=({' '.join(items)})"
+                return f"declare -A {node.name}=()"
             case MapSet():
                 return f"{node.name}[{self._words.key(node.key)}]={text(node.word)}"
 
