@@ -159,6 +159,17 @@ def test_a_pause_of_a_part_of_a_second_is_rounded_up() -> None:
     assert clock.slept == [2, 3]
 
 
+def test_a_rest_of_less_than_a_second_counts_as_none() -> None:
+    """Else the machine would go round without waiting until it had passed."""
+    policy = WaitPolicy(timeout=timedelta(seconds=1.5))
+    machine = Machine(policy, Script(None), RecordingClock())
+
+    follows = machine.run()
+
+    assert follows == "DiscardHost"
+    assert machine.script.calls == 2
+
+
 def test_the_input_goes_through_but_for_the_progress() -> None:
     machine = Machine(_READY, Script(None, "ready"), RecordingClock())
 
