@@ -178,6 +178,8 @@ class _Renderer:
         flat = self._flat(node)
         if flat is None:
             return None
+        if before == "(" and flat.startswith("("):
+            before = "( "  # `((` starts arithmetic
         return before + (flat if flat.endswith(" &") else flat + end) + after
 
     def _flat_list(self, node: Script | AndOr | Pipe) -> str | None:
@@ -217,13 +219,13 @@ class _Renderer:
     def _broken(self, node: Node) -> list[Line]:  # noqa: C901, PLR0911, PLR0912 - one case for each kind
         match node:
             case AndOr() | Pipe():
-                blocks = [self.lines(each) for each in self._members(node)]
-                return join_operator(blocks, _operator(node)) or code(_nothing(node))
+                *first, last = [self.lines(each) for each in self._members(node)]
+                return join_operator([*map(_closed, first), last], _operator(node))
             case Negation():
-                first, *rest = self.lines(self._member(node.node, (*_STAGE, Pipe)))
-                return [*code(f"! {first.text}"), *rest]
+                negated = self.lines(self._member(node.node, (*_STAGE, Pipe)))
+                return [*code(f"! {negated[0].text}"), *negated[1:]]
             case Background():
-                return suffix(self.lines(self._member(node.node, (*_STAGE, Pipe))), " &")
+                return suffix(_closed(self.lines(self._member(node.node, (*_STAGE, Pipe)))), " &")
             case Group():
                 return self._block("{", node.node, "}")
             case Subshell():
@@ -341,6 +343,14 @@ class _Renderer:
                 return f"declare -A {node.name}=()"
             case MapSet():
                 return f"{node.name}[{self._words.key(node.key)}]={text(node.word)}"
+
+
+def _closed(lines: list[Line]) -> list[Line]:
+    """Return the lines in braces if a here-document ends them and an operator is to follow.
+
+    Bash 5.2 puts the text of a command substitution together anew, and loses its way there.
+    """
+    return lines if lines[-1].code else [*code("{"), *indent(lines), *code("}")]
 
 
 def _operator(node: AndOr | Pipe) -> str:

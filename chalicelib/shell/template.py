@@ -27,17 +27,30 @@ _CONVERSIONS: dict[str, Callable[[object], str]] = {"r": repr, "s": str, "a": as
 class Interpolation(Protocol):
     """A value in a t-string (PEP 750)."""
 
-    value: object
-    conversion: str | None
-    format_spec: str
+    @property
+    def value(self) -> object:
+        """What was put in."""
+
+    @property
+    def conversion(self) -> str | None:
+        """`r`, `s`, `a` or none."""
+
+    @property
+    def format_spec(self) -> str:
+        """What came after the colon."""
 
 
 @runtime_checkable
 class TemplateString(Protocol):
     """A t-string (PEP 750), or an object of that shape on a Python that has none."""
 
-    strings: tuple[str, ...]
-    interpolations: tuple[Interpolation, ...]
+    @property
+    def strings(self) -> tuple[str, ...]:
+        """The constant texts, one more than values."""
+
+    @property
+    def interpolations(self) -> tuple[Interpolation, ...]:
+        """The values between them."""
 
 
 def template_command(

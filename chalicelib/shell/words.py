@@ -249,7 +249,7 @@ def word(value: object) -> Word:
     """
     if isinstance(value, str):
         return Text(value)
-    if isinstance(value, Part | Joined):
+    if isinstance(value, Word):
         return value
     if isinstance(value, Expression):
         return Calculated(value)

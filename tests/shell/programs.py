@@ -1,6 +1,7 @@
 """Programs of the DSL at random: trees of every statement, with words of every kind."""
 
 from functools import cache
+from typing import TypeVar
 
 from hypothesis import strategies as st
 
@@ -62,6 +63,7 @@ from chalicelib.shell import (
     write_to,
 )
 
+T = TypeVar("T")
 _NAMES = st.sampled_from(["a", "b", "c"])
 _TEXTS = st.one_of(
     st.sampled_from(["", "x", "a b", "-n", "$a", "it's", '"', "}", "\\", "*", "a\nb\n", "<(", "é"]),
@@ -74,6 +76,11 @@ _OPERATORS = st.sampled_from(
     ["+", "-", "*", "<", "<=", ">", ">=", "==", "!=", "&", "|", "^", "&&", "||"]
 )
 _SMALL = st.integers(-50, 50)
+
+
+def _choose(*strategies: st.SearchStrategy[T]) -> st.SearchStrategy[T]:
+    """As `one_of`, which would flatten the tree into one list and so draw leaves most of the time."""
+    return st.integers(0, len(strategies) - 1).flatmap(strategies.__getitem__)
 
 
 @cache
@@ -95,7 +102,7 @@ def expressions() -> st.SearchStrategy[Expression]:
 @cache
 def words(depth: int) -> st.SearchStrategy[object]:
     """Words, with commands in them down to a depth."""
-    leaf = st.one_of(
+    leaf = _choose(
         _TEXTS,
         _NAMES.map(ref),
         _NAMES.map(length),
@@ -106,7 +113,7 @@ def words(depth: int) -> st.SearchStrategy[object]:
     several = [
         leaf,
         formed,
-        st.lists(st.one_of(leaf, formed), max_size=3).map(lambda each: join(*each)),
+        st.lists(_choose(leaf, formed), max_size=3).map(lambda each: join(*each)),
     ]
     if depth > 0:
         inner = programs(depth - 1)
@@ -116,19 +123,19 @@ def words(depth: int) -> st.SearchStrategy[object]:
                 lambda name, form, node: ref(name, **{form: output(node)}), _NAMES, _FORMS, inner
             ),
         ]
-    return st.one_of(several)
+    return _choose(*several)
 
 
 @cache
 def _simple(depth: int) -> st.SearchStrategy[Node]:
     word = words(depth)
     plain: list[Word] = [ref("a"), ref("b"), compute(num("n") + 1), length("c")]
-    return st.one_of(
+    return _choose(
         word.map(println),
         st.lists(word, max_size=2).map(lambda each: print_lines(*each, arguments(), ".")),
         st.builds(print_text, word, word),
         st.builds(assign, _NAMES, word),
-        st.sampled_from([q("true"), q("false"), q("cat"), println(last_status()), script()]),
+        st.sampled_from([q("true"), q("false"), q("cat"), script()]),
         st.builds(equal, word, word),
         st.builds(not_equal, word, word),
         word.map(is_empty),
@@ -155,7 +162,7 @@ def programs(depth: int) -> st.SearchStrategy[Node]:
     inner = programs(depth - 1)
     some = st.lists(inner, max_size=3)
     word = words(depth - 1)
-    return st.one_of(
+    return _choose(
         _simple(depth - 1),
         some.map(lambda each: q(*each)),
         some.map(lambda each: q_chain(*each)),
@@ -166,6 +173,7 @@ def programs(depth: int) -> st.SearchStrategy[Node]:
         some.map(lambda each: group(*each)),
         some.map(lambda each: subshell(*each)),
         inner.map(not_),
+        inner.map(lambda each: script(each, println(last_status()))),
         inner.map(lambda each: script(background(each), "wait")),
         inner.map(lambda each: redirect(redirect(each, duplicate(1, 2)), duplicate(2, 1))),
         inner.map(lambda each: redirect(each, stderr_to("/dev/null"), duplicate(1, 2))),

@@ -241,12 +241,12 @@ class Shell:
 
     def _case(self, node: Case) -> None:
         value = self.value(node.word)
-        self.status = 0
         for branch in node.branches:
             for pattern in branch.patterns:
                 if isinstance(pattern, AnyText) or self.value(pattern) == value:
                     self.run(branch.body)
                     return
+        self.status = 0
 
     def _loop_words(self, node: For) -> None:
         words = [each for word in node.words for each in self.expand(word)]

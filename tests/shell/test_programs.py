@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from chalicelib.shell import Node, assign, render, script
+from chalicelib.shell import Node, assign, last_status, println, ref, render, script
 from tests.shell.programs import programs
 from tests.shell.reference import interpret
 from tests.shell.shells import SHELLS, run_file
@@ -24,7 +24,8 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 )
 @given(program=programs(5))
 def test_programs_do_what_the_reference_does(program: Node, file: Path) -> None:
-    program = script(assign("n", 3), program)
+    seen_after = println(last_status(), *[ref(name) for name in ("a", "b", "c", "n")], ".")
+    program = script(assign("n", 3), program, seen_after)
     expected = interpret(program)
 
     text = render(program)
