@@ -5,6 +5,7 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from chalicelib.supervisor.attempt import Attempt
 from chalicelib.supervisor.execution import Ended, Execution, Watch
@@ -104,7 +105,7 @@ class Container:
             sink=sink,
             halted=self.halt.stopped,
             silence_limit_s=command.silence_limit_s,
-            kill=processes.kill,
+            kill=partial(processes.kill, frozen=self.lxd.frozen),
             leftovers=Leftovers(processes, sink),
         )
         request = ExecRequest(

@@ -24,6 +24,7 @@ _PROC = Path("/proc")
 _READ_BYTES = 64 * 1024
 _ACCESS = 0o3
 _OCTAL = 8
+_MOST_PROCESSES = 500
 
 
 class Leftovers:
@@ -60,11 +61,8 @@ class Leftovers:
 
     def _open_pipes(self) -> dict[str, int]:
         opened: dict[str, int] = {}
-        for pipe, path in _written_pipes(self._processes):
-            if pipe in opened or pipe in self._adopted:
-                continue
-            # One that the container reads itself is a pipe between two of its own processes.
-            if any(_reads(pid, pipe) for pid in self._processes.neighbours()):
+        for pipe, path in _outward_pipes(self._processes).items():
+            if pipe in self._adopted:
                 continue
             reader = _open(path, os.O_RDONLY)
             if reader is not None:
@@ -72,15 +70,25 @@ class Leftovers:
         return opened
 
 
-def _written_pipes(processes: StepProcesses) -> Iterator[tuple[str, Path]]:
-    for pid in processes.pids():
+def _outward_pipes(processes: StepProcesses) -> dict[str, Path]:
+    """Return the pipes that a step's processes write and nobody in the container reads.
+
+    One that the container reads itself is a pipe between two of its own processes. Each process is
+    looked at once, and none of too many: a fork bomb has thousands, each with pipes. Those are not
+    taken over, and so the step is ended by force.
+    """
+    written: dict[str, Path] = {}
+    read: set[str] = set()
+    for count, pid in enumerate(processes.neighbours()):
+        if count >= _MOST_PROCESSES:
+            return {}
+        own = processes.owns(pid)
         for path, pipe, access in _pipes(pid):
-            if access != os.O_RDONLY:
-                yield pipe, path
-
-
-def _reads(pid: int, pipe: str) -> bool:
-    return any(name == pipe and access == os.O_RDONLY for _, name, access in _pipes(pid))
+            if access == os.O_RDONLY:
+                read.add(pipe)
+            elif own:
+                written.setdefault(pipe, path)
+    return {pipe: path for pipe, path in written.items() if pipe not in read}
 
 
 def _pipes(pid: int) -> Iterator[tuple[Path, str, int]]:

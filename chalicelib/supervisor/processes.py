@@ -11,7 +11,8 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -91,10 +92,22 @@ class StepProcesses:
                 return True, bool(_SERVICES.intersection(below))
         return False, False
 
-    def kill(self, *, grace_s: float = _GRACE_S, give_up_s: float = _GIVE_UP_S) -> bool:
+    def kill(
+        self,
+        *,
+        grace_s: float = _GRACE_S,
+        give_up_s: float = _GIVE_UP_S,
+        frozen: Callable[[], AbstractContextManager[None]] = nullcontext,
+    ) -> bool:
         """End all of them: TERM, `grace_s` seconds, then KILL again and again; return whether all did.
 
         Safe to repeat. New processes that the old ones fork meanwhile are killed as well.
+
+        Args:
+            grace_s: time to end in order.
+            give_up_s: time after which this returns False.
+            frozen: stops the container while KILL is sent, so that nothing can fork away from it: a
+                fork bomb forks faster than we signal.
         """
         started = time.monotonic()
         asked: set[int] = set()
@@ -110,8 +123,9 @@ class StepProcesses:
                     self._signal(pid, signal.SIGTERM)
                 asked |= alive
             else:
-                for pid in alive:
-                    self._signal(pid, signal.SIGKILL)
+                with frozen():
+                    for pid in self.pids():
+                        self._signal(pid, signal.SIGKILL)
             time.sleep(_PAUSE_S)
 
     def _signal(self, pid: int, number: signal.Signals) -> None:

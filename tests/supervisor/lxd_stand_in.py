@@ -217,11 +217,12 @@ class _Handler(BaseHTTPRequestHandler):
             self._put_file(Path(parse_qs(url.query)["path"][0]), body)
 
     def do_PUT(self) -> None:
-        """Stop the container."""
-        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        """Stop the container; a freeze is accepted and does nothing here."""
+        body = json.loads(self.rfile.read(int(self.headers.get("Content-Length", 0))))
         if self._has_instance(self.path):
-            self.lxd.stop_container()
-            self.lxd.events.append("stopped")
+            if body["action"] == "stop":
+                self.lxd.stop_container()
+                self.lxd.events.append("stopped")
             self._done()
 
     def do_DELETE(self) -> None:

@@ -97,3 +97,20 @@ def test_a_cancel_leaves_nothing(rig: Rig, real: dict[str, Any], lxd: LxdSite) -
     assert rig.plane.result is not None
     assert rig.plane.result.outcome is Outcome.CANCELLED
     assert lxd.api.get("instances", real["container"]) is None
+
+
+@pytest.mark.timeout(120)
+def test_a_fork_bomb_ends_and_harms_neither_host_nor_attempt(
+    rig: Rig, real: dict[str, Any], lxd: LxdSite
+) -> None:
+    """It forks faster than anybody signals, and its thousands of pipes look like left output."""
+    limit = {"config": {"limits.processes": "1000"}}
+    lxd.api.patch("instances", real["container"], body=limit)
+    bomb = "bomb() { bomb 2>/dev/null | bomb 2>/dev/null & }; bomb 2>/dev/null; echo lit"
+
+    rig.write(RunStep(name="bomb", command=bomb), **real)
+    rig.wait(rig.start(), timeout_s=90)
+
+    assert rig.plane.result is not None
+    assert b"lit" in rig.plane.chunks[0, 0]
+    assert lxd.api.get("instances", real["container"]) is None
