@@ -20,7 +20,7 @@ from chalicelib.shell.commands import (
 from chalicelib.shell.conditions import is_not_empty
 from chalicelib.shell.lists import Item, nodes
 from chalicelib.shell.redirections import duplicate_from, expanding_document
-from chalicelib.shell.variables import arguments, output, ref
+from chalicelib.shell.variables import arguments, assign, output, ref
 from chalicelib.shell.words import (
     AnyCharacter,
     AnyText,
@@ -141,7 +141,9 @@ def for_lines(name: str, command: Item, *body: Item) -> Node:
     condition = Redirected(read, (duplicate_from(0, 3),))
     # The document has one empty line when the command prints nothing.
     filled = If(((is_not_empty(ref(name)), _body(body)),))
-    return Redirected(While(condition, filled), (expanding_document(output(command), fd=3),))
+    loop = Redirected(While(condition, filled), (expanding_document(ref(name), fd=3),))
+    # Not as a substitution in the document: see `expanding_document`.
+    return Script((assign(name, output(command)), loop))
 
 
 def while_(condition: Item, *body: Item) -> Node:

@@ -3,7 +3,17 @@
 from chalicelib.errors import ShellError
 from chalicelib.shell.commands import Document, Group, Node, Redirect, Redirected, Script
 from chalicelib.shell.lists import Item, nodes
-from chalicelib.shell.words import Joined, Parameter, Secret, Split, Text, Word, join, single_word
+from chalicelib.shell.words import (
+    Joined,
+    Output,
+    Parameter,
+    Secret,
+    Split,
+    Text,
+    Word,
+    join,
+    single_word,
+)
 
 __all__ = [
     "append_to",
@@ -95,13 +105,15 @@ def document(text: str | Secret, fd: int = 0) -> Document:
 
 
 def expanding_document(*parts: object, fd: int = 0) -> Document:
-    """Give a text as input in which references and substitutions are replaced by their values.
+    """Give a text as input in which references are replaced by their values.
 
     Literal parts stay as they are, whatever they hold. A final newline is added if needed.
 
     Raises:
-        ShellError: a part is no single word, or a reference with a default form. In a document the
-            shells disagree about quotes inside the default: assign it to a variable first.
+        ShellError: a part is no single word, a reference with a default form, or the output of a
+            command. Assign these to a variable first: in a document the shells disagree about
+            quotes inside a default, and bash 5.2 joins lines that end with a backslash even inside
+            a substitution.
     """
     found = join(*parts)
     for part in found.parts if isinstance(found, Joined) else (found,):
@@ -111,5 +123,6 @@ def expanding_document(*parts: object, fd: int = 0) -> Document:
 
 def _check_part(part: Word) -> None:
     inner = part.part if isinstance(part, Split) else part
-    if isinstance(inner, Parameter) and inner.operand is not None:
-        raise ShellError(reason="a reference in a document takes no default: assign it first")
+    if isinstance(inner, Output) or (isinstance(inner, Parameter) and inner.operand is not None):
+        reason = "no default or output of a command in a document: assign it to a variable first"
+        raise ShellError(reason=reason)

