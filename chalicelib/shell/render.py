@@ -98,6 +98,7 @@ class _Renderer:
         self._dialect = dialect
         self._facts = facts
         self._inline = False
+        self._depth = 0
         self._words = WordRenderer(self._substitution, self._need_bash, reveal=reveal)
         # Both looks of a statement ask for the same substitutions; without this, time would
         # double at each level. The key's object is kept, so that no other gets its id.
@@ -123,7 +124,9 @@ class _Renderer:
             node = self.resolve(part.command)
             flat = self.fitting(node, inline=True)
             if flat is None:
+                self._depth += 1
                 body = "\n".join(each.text for each in indent(self.lines(node)))
+                self._depth -= 1
                 text = f"$(\n{body}\n)"
             else:
                 text = f"$( {flat})" if flat.startswith("(") else f"$({flat})"
@@ -301,7 +304,9 @@ class _Renderer:
                 found = suffix(found, f" {self._redirect(each)}")
             else:
                 found = self._document(each, found)
-        return found
+        # Bash 5.2 puts the text of a substitution together anew, and loses its way when a
+        # here-document is followed by an operator or a keyword.
+        return _closed(found) if self._depth else found
 
     def _redirect(self, redirect: Redirect) -> str:
         usual = 0 if redirect.operator in {"<", "<>"} else 1
@@ -363,10 +368,7 @@ class _Renderer:
 
 
 def _closed(lines: list[Line]) -> list[Line]:
-    """Return the lines in braces if a here-document ends them and an operator is to follow.
-
-    Bash 5.2 puts the text of a command substitution together anew, and loses its way there.
-    """
+    """Return the lines in braces if a here-document ends them and something is to follow."""
     return lines if lines[-1].code else [*code("{"), *indent(lines), *code("}")]
 
 
