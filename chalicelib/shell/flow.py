@@ -25,6 +25,7 @@ from chalicelib.shell.words import (
     AnyCharacter,
     AnyText,
     Joined,
+    Parameter,
     Text,
     Word,
     join,
@@ -99,11 +100,16 @@ def branch(patterns: object, *body: Item) -> Branch:
     Literals match themselves. `any_text()` and `any_character()` are wild.
 
     Raises:
-        ShellError: there is no pattern.
+        ShellError: there is no pattern, or one that would assign a variable.
     """
     found = words([patterns])
     if not found:
         raise ShellError(reason="a branch needs a pattern")
+    for each in found:
+        for part in each.parts if isinstance(each, Joined) else (each,):
+            # Bash 5.2 takes the quotes of `"${x="${y}"}"` for text when it matches.
+            if isinstance(part, Parameter) and part.operator in {"=", ":="}:
+                raise ShellError(reason="a pattern assigns no variable")
     return Branch(found, _body(body))
 
 

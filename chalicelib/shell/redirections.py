@@ -107,7 +107,8 @@ def document(text: str | Secret, fd: int = 0) -> Document:
 def expanding_document(*parts: object, fd: int = 0) -> Document:
     """Give a text as input in which references are replaced by their values.
 
-    Literal parts stay as they are, whatever they hold. A final newline is added if needed.
+    Literal parts stay as they are, whatever they hold. A final newline is added unless the text
+    as written ends with one, whatever the values are.
 
     Raises:
         ShellError: a part is no single word, a reference with a default form, or the output of a

@@ -62,6 +62,7 @@ from chalicelib.shell import (
     while_,
     write_to,
 )
+from chalicelib.shell.words import Joined, Parameter
 
 T = TypeVar("T")
 _Nodes = st.SearchStrategy[Node]
@@ -203,6 +204,7 @@ def _flow(inner: _Nodes, some: st.SearchStrategy[list[Node]]) -> list[_Nodes]:
 
 def _loops(depth: int, inner: _Nodes, some: st.SearchStrategy[list[Node]]) -> list[_Nodes]:
     word = words(depth - 1)
+    pattern = word.filter(_is_pattern)
     few = st.lists(word, max_size=2)
     last = st.lists(some.map(lambda each: otherwise(*each)), max_size=1)
     counted = st.sampled_from(["while", "until"])
@@ -210,7 +212,7 @@ def _loops(depth: int, inner: _Nodes, some: st.SearchStrategy[list[Node]]) -> li
         st.builds(
             lambda value, first, body, last: case(value, branch([first, "x"], *body), *last),
             word,
-            word,
+            pattern,
             some,
             last,
         ),
@@ -220,6 +222,11 @@ def _loops(depth: int, inner: _Nodes, some: st.SearchStrategy[list[Node]]) -> li
         st.builds(_counted, counted, some, st.integers(0, 2), st.booleans()),
         st.builds(_function, some, few, st.none() | st.integers(0, 255)),
     ]
+
+
+def _is_pattern(word: object) -> bool:
+    parts = word.parts if isinstance(word, Joined) else [word]
+    return not any(isinstance(each, Parameter) and "=" in each.operator for each in parts)
 
 
 def _pipe(stages: list[Node]) -> Node:

@@ -224,9 +224,7 @@ class Shell:
     def _redirect(self, each: Redirect | Document) -> _Stream:
         if isinstance(each, Document):
             text = self.value(each.word)
-            # An expanding text that comes to nothing is still a line.
-            empty = not text and not each.expanding
-            return _Stream(text if empty or text.endswith("\n") else text + "\n")
+            return _Stream(text if _is_ended(each) else text + "\n")
         if isinstance(each.target, int):
             return self.streams[each.target]
         return _Stream()
@@ -303,6 +301,13 @@ def interpret(node: Node) -> tuple[int, str]:
     shell = Shell({0: _Stream(), 1: _Stream(), 2: _Stream()})
     status = shell.run_inside(node)
     return status, shell.streams[1].text
+
+
+def _is_ended(document: Document) -> bool:
+    """Whether the text as written ends a line: a line with an empty value is still a line."""
+    parts = document.word.parts if isinstance(document.word, Joined) else (document.word,)
+    last = parts[-1]
+    return isinstance(last, Text) and (last.text.endswith("\n") or parts == (Text(""),))
 
 
 def _printf(shell: Shell, arguments: list[str]) -> int:

@@ -216,9 +216,9 @@ def test_documents_arrive_as_they_were_given(text: str, other: str, file: Path) 
         pipe(redirect("cat", expanding_document(text, ref("x"), text)), "cat"),
         print_text(output(redirect("cat", document(text))), "."),
     )
-    whole = [each and each.removesuffix("\n") + "\n" for each in (text, text + other + text)]
-    if not text and not other:
-        whole[1] = "\n"  # a line with an empty value is still a line
+    end = "" if text.endswith("\n") else "\n"
+    # A line with an empty value is still a line.
+    whole = [text and text + end, text + other + text + end]
 
     for shell in SHELLS:
         status, seen, errors = run_file(shell, render(node), file)
