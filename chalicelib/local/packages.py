@@ -25,12 +25,15 @@ LXD_PROGRAMS = {
     "debootstrap": "debootstrap",
     "git": "git",
 }
+_SHELLS = {"bash": "bash", "busybox": "busybox", "dash": "dash"}
+"""What scripts are rendered for, and tested on."""
+
 _NEEDS = {
     "up": LXD_PROGRAMS,
     "build": LXD_PROGRAMS,
     "bench": LXD_PROGRAMS,
-    "test": {**LXD_PROGRAMS, "chromium": "chromium", "chromedriver": "chromium-driver"},
-    "check": {"git": "git"},
+    "test": {**LXD_PROGRAMS, **_SHELLS, "chromium": "chromium", "chromedriver": "chromium-driver"},
+    "check": {"git": "git", **_SHELLS},
 }
 _MORE_FOLDERS = ("/usr/local/sbin", "/usr/sbin", "/sbin", "/snap/bin")
 _TAIL_LINES = 8
