@@ -134,8 +134,8 @@ def container_path(path: str | None, *, home: str, base: str) -> str:
 
     >>> container_path("~/project", home="/home/circleci", base="/")
     '/home/circleci/project'
-    >>> container_path("sub/../x", home="/h", base="/work")
-    '/work/x'
+    >>> container_path("sub/../x", home="/h", base="/builds")
+    '/builds/x'
     """
     if path is None or path == "":
         return base
