@@ -6,11 +6,11 @@ that it happens at all (queue protocol R2 and section 1.5).
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from chalicelib.errors import HostUnreachableError
 from chalicelib.fleet.protocol import HostDriver
-from chalicelib.model import Host, Job, JobState, Outcome, PipelineState
+from chalicelib.model import Host, Job, JobState, Outcome, Pipeline, PipelineState
 from chalicelib.services.claim_job import claim_ready
 from chalicelib.services.context import Berth
 from chalicelib.services.finish_job import close_pipeline
@@ -73,7 +73,7 @@ def _plan(berth: Berth, swept: Swept) -> None:
     now = berth.clock.now()
     for pipeline_id in berth.pipelines.unplanned(before=now - berth.policy.plan_grace):
         pipeline = berth.pipelines.get_pipeline(pipeline_id)
-        if pipeline is not None and pipeline.received_at < now - _PLAN_LIMIT:
+        if pipeline is not None and _is_unreadable(pipeline, now):
             reason = "its config could not be read or compiled for six hours; push again"
             berth.pipelines.end_pipeline(
                 pipeline_id, outcome=Outcome.INFRASTRUCTURE, reason=reason, now=now
@@ -82,6 +82,11 @@ def _plan(berth: Berth, swept: Swept) -> None:
             continue
         berth.sequencer.plan(pipeline_id)
         swept.planned.append(pipeline_id)
+
+
+def _is_unreadable(pipeline: Pipeline, now: datetime) -> bool:
+    # Only one without jobs: a planned one may have jobs that run, and wants its admission ended.
+    return pipeline.state is PipelineState.RECEIVED and pipeline.received_at < now - _PLAN_LIMIT
 
 
 def _reap(berth: Berth, swept: Swept) -> None:

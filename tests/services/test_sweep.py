@@ -50,6 +50,17 @@ def test_a_pipeline_that_cannot_be_planned_for_hours_ends_and_says_so(site: Site
     assert site.sequencer.planned == []
 
 
+def test_a_planned_pipeline_is_never_ended_for_its_age(site: Site) -> None:
+    """Its jobs may run; what its planner left undone is done by another."""
+    pipeline = site.receive()
+    site.pipelines.mark_planned(pipeline.id, jobs=[], now=site.clock.now())
+    site.pass_time(timedelta(hours=7))
+
+    swept = sweep(site.berth)
+
+    assert swept.planned == [pipeline.id]
+
+
 def test_an_attempt_not_heard_of_is_reaped(site: Site) -> None:
     _sweep_for(site, 3)
     job = site.plan()
