@@ -5,9 +5,14 @@
     │   ├── StoreUnavailableError       the table or the bucket did not answer
     │   ├── GithubUnavailableError      GitHub did not answer, or asked us to slow down
     │   ├── HostUnreachableError        the host or its LXD did not answer
+    │   │   └── ConnectionLostError         it went away while a command may have run
     │   └── NotReadyError               what was waited for did not come in time
     ├── LostError                   stop: somebody else owns this now
     │   └── FenceLostError              the job has a newer attempt, or has ended
+    ├── CommandError                look at what the command said
+    │   ├── CommandFailedError          its exit status is not 0
+    │   ├── CommandTimeoutError         it took too long, and was ended
+    │   └── CommandCancelledError       it was ended because the caller wanted that
     ├── InputError                  fix what was sent
     │   ├── SignatureError              the delivery is not signed with a secret of ours
     │   ├── PayloadError                the request is not what this route takes
@@ -19,6 +24,8 @@
     │   └── NotFoundError               no such pipeline, job or file
     └── OperatorError               somebody who runs Berth has to act
         ├── SettingError                a setting is missing or malformed
+        ├── AuthenticationError         the host does not accept us
+        ├── HostKeyError                the host is not the one that was expected
         ├── ImageMissingError           the host has no such image
         └── LocalStackError             the single-machine stack cannot do this; says the cure
 
@@ -31,10 +38,17 @@ from datetime import timedelta
 from typing import Any
 
 __all__ = [
+    "AuthenticationError",
     "BerthError",
+    "CommandCancelledError",
+    "CommandError",
+    "CommandFailedError",
+    "CommandTimeoutError",
     "ConfigError",
+    "ConnectionLostError",
     "FenceLostError",
     "GithubUnavailableError",
+    "HostKeyError",
     "HostUnreachableError",
     "ImageMissingError",
     "InputError",
@@ -53,6 +67,11 @@ __all__ = [
     "TicketError",
     "TokenError",
 ]
+
+
+_TOLD_BYTES = 4096
+_TOLD_LINES = 5
+_TOLD_COMMAND = 200
 
 
 def _rebuild(cls: type["BerthError"], facts: dict[str, Any]) -> "BerthError":
@@ -110,6 +129,17 @@ class HostUnreachableError(RetryableError):
 
 
 @dataclass(eq=False, kw_only=True)
+class ConnectionLostError(HostUnreachableError):
+    """The connection to the host ended. Whether a command ran to its end there is not known.
+
+    Attributes:
+        may_have_run: False when nothing had been sent, so that a repeat is safe in any case.
+    """
+
+    may_have_run: bool
+
+
+@dataclass(eq=False, kw_only=True)
 class NotReadyError(RetryableError):
     """What was waited for did not come within the tries and the time.
 
@@ -145,6 +175,72 @@ class FenceLostError(LostError):
 
     def __str__(self) -> str:
         return f"attempt {self.job}-{self.fence} is no longer the current one"
+
+
+@dataclass(eq=False, kw_only=True)
+class CommandError(BerthError):
+    """A command did not do what was wanted, and what it printed says why.
+
+    Attributes:
+        host: where it ran.
+        command: what was run, secrets as stars.
+        stdout: what it printed; at the most the last 64 KiB when it was streamed.
+        stderr: the same of its errors.
+        elapsed: from before it was sent to after its end.
+    """
+
+    host: str
+    command: str
+    stdout: bytes
+    stderr: bytes
+    elapsed: timedelta
+
+    def __str__(self) -> str:
+        said = (self.stderr or self.stdout)[-_TOLD_BYTES:].decode(errors="replace").strip()
+        lines = said.splitlines()[-_TOLD_LINES:]
+        taken = round(self.elapsed.total_seconds(), 1)
+        sentence = f"{self.host}: {self.what()} after {taken} s: {_shortened(self.command)}"
+        return "\n    ".join([sentence, *lines])
+
+    def what(self) -> str:
+        """Return what happened, as a few words of a sentence."""
+        return "a command failed"
+
+
+@dataclass(eq=False, kw_only=True)
+class CommandFailedError(CommandError):
+    """The command ended with an exit status other than 0; 128 + n means by signal n."""
+
+    exit_status: int
+
+    def what(self) -> str:
+        """Return the exit status as words."""
+        return f"exit status {self.exit_status}"
+
+
+@dataclass(eq=False, kw_only=True)
+class CommandTimeoutError(CommandError):
+    """The command took longer than `timeout_s` seconds; it and all that it started was ended."""
+
+    timeout_s: float
+
+    def what(self) -> str:
+        """Return the limit as words."""
+        return f"ended at its limit of {self.timeout_s:g} s"
+
+
+@dataclass(eq=False, kw_only=True)
+class CommandCancelledError(CommandError):
+    """The caller cancelled the command; it and all that it started was ended."""
+
+    def what(self) -> str:
+        """Return that as a word."""
+        return "cancelled"
+
+
+def _shortened(command: str) -> str:
+    first, *more = command.splitlines() or [""]
+    return f"{first[:_TOLD_COMMAND]} …" if more or len(first) > _TOLD_COMMAND else first
 
 
 @dataclass(eq=False, kw_only=True)
@@ -231,6 +327,35 @@ class SettingError(OperatorError):
 
     def __str__(self) -> str:
         return f"{self.name}: {self.reason}"
+
+
+@dataclass(eq=False, kw_only=True)
+class AuthenticationError(OperatorError):
+    """The host does not accept our keys, or we may not reach it. Never holds a key."""
+
+    host: str
+
+    def __str__(self) -> str:
+        return f"host {self.host} does not let us in: {self.reason}"
+
+
+@dataclass(eq=False, kw_only=True)
+class HostKeyError(OperatorError):
+    """The host's key is none of those that it is known by: another machine, or someone between.
+
+    Attributes:
+        host: the host's name.
+        offered: the fingerprint of the key that it showed, `SHA256:…`; empty when it showed none.
+        expected: the fingerprints of the keys that it is known by.
+    """
+
+    host: str
+    offered: str
+    expected: tuple[str, ...]
+
+    def __str__(self) -> str:
+        known = ", ".join(self.expected) or "no key"
+        return f"host {self.host} is known by {known}, and showed {self.offered or 'none of these'}"
 
 
 @dataclass(eq=False, kw_only=True)

@@ -1,0 +1,135 @@
+"""What every transport does: run one command on one host, and what follows from that.
+
+A driver has one method, `execute`; running, streaming and copying files are written once, over it. A
+wrapper is a transport around a transport that changes the call on its way down. Nothing here
+touches the outside world.
+"""
+
+import threading
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import IO, Literal, TypeAlias, TypedDict, Unpack
+
+from chalicelib.shell import Dialect, Item, Node, explain, q
+from chalicelib.transport.result import Result
+
+__all__ = ["Call", "Chunk", "Input", "OnOutput", "RunOptions", "StreamName", "Transport"]
+
+StreamName = Literal["stdout", "stderr"]
+Input: TypeAlias = bytes | IO[bytes] | Iterable[bytes] | None
+"""Bytes; an open file; pieces as they come; or nothing, which is an empty input."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """A piece of output as it came, cut anywhere."""
+
+    stream: StreamName
+    data: bytes
+
+
+OnOutput: TypeAlias = Callable[[Chunk], object]
+
+
+class RunOptions(TypedDict, total=False):
+    """How a command is run.
+
+    Attributes:
+        stdin: what it reads. Default: nothing.
+        timeout_s: after this many seconds it is ended, and all that it started: SIGTERM, two seconds
+            later SIGKILL. Default: no limit.
+        on_output: gets each chunk as it comes. The result then holds the last 64 KiB only of each
+            stream. What it raises ends the command and is raised by `run`.
+        check: False returns a result of any exit status. Default: True.
+        cancel: set it from elsewhere to end the command as a time-out does.
+        dialect: the shell it needs. Default: any POSIX sh.
+    """
+
+    stdin: Input
+    timeout_s: float | None
+    on_output: OnOutput | None
+    check: bool
+    cancel: threading.Event | None
+    dialect: Dialect
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """One command on its way to a host; wrappers make changed copies.
+
+    Attributes:
+        command: what the driver runs.
+        shown: the caller's command for people, secrets as stars; wrappers leave it.
+        shown_of: the command that `shown` is the text of.
+        reach: what wrappers put around a command so that it acts as this one, innermost first;
+            the command that ends this one goes the same way.
+
+    The other fields are those of `RunOptions`.
+    """
+
+    command: Node
+    shown: str
+    shown_of: Node
+    stdin: Input = None
+    timeout_s: float | None = None
+    on_output: OnOutput | None = None
+    check: bool = True
+    cancel: threading.Event | None = None
+    dialect: Dialect = Dialect.POSIX
+    reach: tuple[Callable[[Node], Node], ...] = field(default=(), repr=False)
+
+    def reached(self, command: Node) -> Node:
+        """Return `command` as it has to run to see what this call started."""
+        for around in self.reach:
+            command = around(command)
+        return command
+
+
+class Transport(ABC):
+    """Runs commands on one host. Safe to use from several threads.
+
+    Attributes:
+        host: the host's name, in results and errors.
+        facts: what is known of its system (`"debian"`), for script functions.
+    """
+
+    host: str
+    facts: frozenset[str]
+
+    @abstractmethod
+    def execute(self, call: Call) -> Result:
+        """Run the call to its end. What `run` says holds; callers use `run`."""
+
+    def run(self, command: Item, **options: Unpack[RunOptions]) -> Result:
+        """Return what the command did, once it has ended; its background children may go on.
+
+        A program without shell in it is started as it is. Whatever else goes to the host's `/bin/sh`,
+        or `bash` for that dialect. A command that holds a `Secret`, or is long, goes in by its
+        standard input, ahead of `stdin`, so that no process list shows it.
+
+        Args:
+            command: a command, a constant template, or a list of them to run in turn.
+            options: see `RunOptions`.
+
+        Raises:
+            CommandFailedError: the exit status is not 0, and `check`.
+            CommandTimeoutError: it took longer than `timeout_s`, and was ended.
+            CommandCancelledError: `cancel` was set, and it was ended.
+            ConnectionLostError: the host went away; says whether the command may have run.
+            HostUnreachableError: the host did not take the command; it did not run.
+            AuthenticationError: the host does not accept us.
+            HostKeyError: the host is not the one that was expected.
+            ShellError: the command cannot be rendered for the host.
+        """
+        node = q(command)
+        return self.execute(self._call(node, options))
+
+    def _call(self, node: Node, options: RunOptions) -> Call:
+        dialect = options.get("dialect", Dialect.POSIX)
+        shown = explain(node, dialect=dialect, facts=self.facts)
+        return Call(command=node, shown=shown, shown_of=node, **options)
+
+    def close(self) -> None:
+        """Let go of connections. Safe to repeat; the next run connects again."""
+        return
