@@ -12,7 +12,9 @@ from dataclasses import dataclass, field
 from typing import IO, Literal, TypeAlias, TypedDict, Unpack
 
 from chalicelib.shell import Dialect, Item, Node, explain, q
+from chalicelib.transport.files import put_script, size_of
 from chalicelib.transport.result import Result
+from chalicelib.transport.streams import Stream
 
 __all__ = ["Call", "Chunk", "Input", "OnOutput", "RunOptions", "StreamName", "Transport"]
 
@@ -129,6 +131,60 @@ class Transport(ABC):
         dialect = options.get("dialect", Dialect.POSIX)
         shown = explain(node, dialect=dialect, facts=self.facts)
         return Call(command=node, shown=shown, shown_of=node, **options)
+
+    def stream(self, command: Item, **options: Unpack[RunOptions]) -> Stream:
+        """Return the running command, whose output is read as it comes.
+
+        >>> from chalicelib.transport import LocalTransport
+        >>> with LocalTransport().stream("seq 3") as running:
+        ...     print([line for _, line in running.lines()], running.result().exit_status)
+        ['1', '2', '3'] 0
+
+        Args:
+            command: as `run`.
+            options: see `RunOptions`; not `on_output` and `cancel`, whose place the stream takes.
+        """
+
+        def run(on_output: OnOutput, cancel: threading.Event) -> Result:
+            wanted: RunOptions = {**options, "on_output": on_output, "cancel": cancel}
+            return self.run(command, **wanted)
+
+        return Stream(run)
+
+    def put(
+        self,
+        content: bytes | IO[bytes],
+        path: str,
+        *,
+        mode: int = 0o644,
+        owner: str | None = None,
+        timeout_s: float | None = None,
+    ) -> None:
+        """Make the content the file at `path`: whole, or not at all. Safe to repeat.
+
+        A file that is there is replaced, a symbolic link too. The folder must be there.
+
+        Args:
+            content: bytes, or a file that can tell its size.
+            path: where; relative to the directory that commands start in.
+            mode: permission bits.
+            owner: `user` or `user:group`. Default: who runs the commands.
+            timeout_s: as `run`.
+
+        Raises:
+            CommandFailedError: the host could not write it; what was begun is removed.
+            ShellError: the file cannot tell its size.
+        """
+        writing = put_script(path, size=size_of(content), mode=mode, owner=owner)
+        self.run(writing, stdin=content, timeout_s=timeout_s)
+
+    def get(self, path: str, *, timeout_s: float | None = None) -> bytes:
+        """Return the content of the file at `path`.
+
+        Raises:
+            CommandFailedError: there is none, or it cannot be read; its `stderr` says why.
+        """
+        return self.run(q("cat -- {path}", path=path), timeout_s=timeout_s).stdout
 
     def close(self) -> None:
         """Let go of connections. Safe to repeat; the next run connects again."""
