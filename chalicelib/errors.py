@@ -27,6 +27,7 @@
         ├── AuthenticationError         the host does not accept us
         ├── HostKeyError                the host is not the one that was expected
         ├── ImageMissingError           the host has no such image
+        ├── TransportSettingError       the way to a host lacks what was asked of it; says the cure
         └── LocalStackError             the single-machine stack cannot do this; says the cure
 
 Class names are API: the `Retry` and `Catch` fields of `stepfunctions/*.asl.json` name them, and a
@@ -66,6 +67,7 @@ __all__ = [
     "StoreUnavailableError",
     "TicketError",
     "TokenError",
+    "TransportSettingError",
 ]
 
 
@@ -367,6 +369,16 @@ class ImageMissingError(OperatorError):
 
     def __str__(self) -> str:
         return f"host {self.host} has no image {self.image}: {self.reason}"
+
+
+@dataclass(eq=False, kw_only=True)
+class TransportSettingError(OperatorError):
+    """The way to a host is not set up for what was asked of it. `reason` says the cure."""
+
+    host: str
+
+    def __str__(self) -> str:
+        return f"host {self.host}: {self.reason}"
 
 
 @dataclass(eq=False, kw_only=True)
