@@ -65,6 +65,12 @@ class SsmTransport(Driver):
     request, where whoever may list commands can read it; a command that holds a `Secret` is
     refused, and so is output that does not fit into 24,000 characters of base64.
 
+    A host that is off is given up after `Timing.delivery`, unless SSM says that the command is in
+    progress: that it says of some that are still under way, too, so only `timeout_s` ends the wait.
+
+    Who runs this may do `ssm:SendCommand` (on the document and the instance), `GetCommandInvocation`
+    and `CancelCommand`; and `s3:PutObject`, `GetObject` and `DeleteObject` below the prefix.
+
     Beside the errors of `run`, a `TransportSettingError` says what AWS or this object lacks.
     """
 
@@ -85,8 +91,8 @@ class SsmTransport(Driver):
             ssm: boto3's SSM client. Default: one is made when it is needed.
             bucket: what input and long output go through. Default: none.
             timing: how long to wait for what.
-            folder: where the host keeps one folder for each run, for a day after its end; made when
-                missing, with mode 0700.
+            folder: where the host keeps one folder for each run with what it printed, for three days
+                after its end; made when missing, with mode 0700.
             facts: what is known of its system, for script functions.
         """
         self.host = instance
@@ -130,7 +136,10 @@ class SsmTransport(Driver):
     def _send(self, node: Node, limit_s: float | None, clock: Clock) -> str:
         text = render(node)
         if len(text.encode()) > _LONGEST_SCRIPT_BYTES:
-            raise ShellError(reason="the command is too long for Run Command")
+            reason = (
+                f"more than {_LONGEST_SCRIPT_BYTES} bytes with quotes: too long for Run Command"
+            )
+            raise ShellError(reason=reason)
         return self._commands.send(text, limit_s=limit_s, bucket=self._bucket, clock=clock)
 
     def _ended(self, command: str, run: Run, clock: Clock) -> State | None:

@@ -68,8 +68,8 @@ UNFETCHED = "unfetched"
 _ENDED = "ended"
 _HEADER = "berth-run"
 _KEPT_MINUTES = 3 * 24 * 60
-"""A folder's time is that of its run's start, then of its end; a run takes two days at the most, the
-limit of executionTimeout, and its result is kept for a day."""
+"""Since its end; or since its start if it has not ended. A run takes two days at the most, the limit
+of executionTimeout, so no folder is removed under a run."""
 _SIGTERM = 143
 _SECOND_BRACE = re.compile(r"(?<=\{)(?=\{)")
 

@@ -46,7 +46,8 @@ class Faults:
         pending: so many times it is then found pending.
         copies: how often each command is delivered, at once.
         delivered: False keeps commands from the host.
-        expired: what an undelivered command ends as, after a few times; "" keeps it pending.
+        expired: what a command ends as that does not arrive, or of which nothing is heard; "" leaves
+            it as it is.
         silent: the agent starts commands, and is not heard of again.
         killed: so many scripts meet the agent's time-out after a second, whatever was asked for.
         no_upload: the agent may not write to the bucket.
@@ -193,7 +194,8 @@ class SsmServer:
             raise _ServiceError("InvocationDoesNotExist")
         if command.looks <= self.faults.unheard + self.faults.pending and not command.cancelled:
             return _Command(command.id, command.request).answer()
-        if self.faults.expired and not self.faults.delivered and command.status == "Pending":
+        lost = {"Pending": not self.faults.delivered, "InProgress": self.faults.silent}
+        if self.faults.expired and lost.get(command.status):
             command.status, command.details = "TimedOut", self.faults.expired
         return command.answer()
 

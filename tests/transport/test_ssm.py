@@ -179,7 +179,7 @@ def test_a_time_out_ends_the_whole_tree_and_tells_what_was_printed(site: SsmSite
     tree = script(command("sh", "-c", "setsid sleep 100 & echo $! >>noted"), println("begun"), left)
 
     with pytest.raises(CommandTimeoutError) as caught:
-        site.transport().run(tree, timeout_s=1)
+        site.transport().run(tree, timeout_s=2)
 
     assert caught.value.stdout == b"begun\n"
     pids = [int(each) for each in _noted(site)]
@@ -196,7 +196,7 @@ def test_a_cancelled_run_is_ended(site: SsmSite) -> None:
         pids.append(int(fifo.read_text()))
         cancel.set()
 
-    threading.Thread(target=cancel_when_begun).start()
+    threading.Thread(target=cancel_when_begun, daemon=True).start()
 
     with pytest.raises(CommandCancelledError):
         site.transport().run(command("sh", "-c", "echo $$ >noted; exec sleep 100"), cancel=cancel)
@@ -222,6 +222,28 @@ def test_a_host_that_falls_silent_may_have_run_it(site: SsmSite) -> None:
         site.transport(ending=_FEW_S).run("true", timeout_s=0.5)
 
     assert caught.value.may_have_run
+
+
+def test_a_delivery_time_out_after_the_start_may_have_run(site: SsmSite) -> None:
+    """When a command expires, SSM says so of those in progress, too."""
+    site.server.faults.silent = True
+    site.server.faults.expired = "DeliveryTimedOut"
+
+    with pytest.raises(ConnectionLostError) as caught:
+        site.transport().run(_NOTE)
+
+    assert caught.value.may_have_run
+    assert site.server.count("SendCommand") == 2  # the second one ended what there was
+
+
+def test_a_command_that_arrives_at_the_last_moment_has_run(site: SsmSite) -> None:
+    """It is found pending until it is taken back, and then that has come too late."""
+    site.server.faults.pending = 1_000_000
+
+    result = site.transport(delivery=2 * _FEW_S).run(script(_NOTE, println("done")))
+
+    assert result.stdout == b"done\n"
+    assert site.server.count("CancelCommand") == 1
 
 
 def test_what_we_may_not_is_an_authentication_error(site: SsmSite) -> None:

@@ -18,25 +18,31 @@ def _script(folder: Path, *arguments: str, stdin: bytes | None = None) -> Script
     return Script(arguments=arguments, token=_RUN, base=str(folder / "runs"), stdin=given)
 
 
-def _ran(text: str, folder: Path) -> Report:
-    environment = {"PATH": os.defpath, "HOME": str(folder)}
+def _ran(text: str, folder: Path, *shell: str) -> Report:
+    environment = {"PATH": os.environ["PATH"], "HOME": str(folder)}
     done = subprocess.run(
-        ["/bin/sh", "-c", text], capture_output=True, check=True, text=True, env=environment
+        [*(shell or ("/bin/sh",)), "-c", text],
+        capture_output=True,
+        check=True,
+        text=True,
+        env=environment,
     )
     report = read_report(done.stdout, _RUN)
     assert report is not None
     return report
 
 
-def test_a_second_delivery_reports_what_the_first_one_did(tmp_path: Path) -> None:
-    text = render(
-        _script(tmp_path, "sh", "-c", "echo x >>ran; echo out; echo err >&2; exit 7").starting()
-    )
+@pytest.mark.parametrize("shell", [("dash",), ("bash",), ("busybox", "sh")], ids=" ".join)
+def test_a_second_delivery_reports_what_the_first_one_did(
+    tmp_path: Path, shell: tuple[str, ...]
+) -> None:
+    said = "echo x >>ran; echo out; echo err >&2; cat; exit 7"
+    text = render(_script(tmp_path, "sh", "-c", said, stdin=b"in").starting())
 
-    reports = [_ran(text, tmp_path), _ran(text, tmp_path)]
+    reports = [_ran(text, tmp_path, *shell), _ran(text, tmp_path, *shell)]
 
     assert reports[0] == reports[1]
-    assert reports[0] == Report(word="7", stdout=b"out\n", stderr=b"err\n", whole=True)
+    assert reports[0] == Report(word="7", stdout=b"out\nin", stderr=b"err\n", whole=True)
     assert (tmp_path / "ran").read_text() == "x\n"
 
 
