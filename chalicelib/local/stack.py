@@ -269,6 +269,8 @@ class Stack:
             packed = package(ROOT, self.places.home / "package", environment)
         with self.progress.step("deploying it into the local AWS"):
             deployment = deploy.deploy(self.session, packed)
+            # Else a kill within seconds would lose it, with secrets that were already given out.
+            self.emulator.snapshot()
         deploy.write_deployment(self._deployment_file, deployment, made_from=made_from)
         self._route(deployment)
         return deployment, True
