@@ -32,7 +32,8 @@ class LxdTarget:
     Attributes:
         container: its name.
         lxd: the path of LXD's Unix socket; or a `pylxd.Client`, of a socket or of HTTPS, which is
-            used as it is.
+            used as it is. For HTTPS, give its session `trust_env = False`: else requests takes the
+            file of `REQUESTS_CA_BUNDLE` for LXD's certificate.
         project: the LXD project that has the container.
         environment: what commands see beside the container's own. Default: `PATH`, `HOME=/root` and
             `LANG=C.UTF-8`.

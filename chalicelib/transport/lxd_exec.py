@@ -27,6 +27,7 @@ from chalicelib.transport.tree import MARK
 __all__ = ["Container", "Exec", "started"]
 
 _ANSWER_S = 30.0
+_REASON_S = 5
 _FED_S = 0.1
 """How soon an error of the caller's input is seen."""
 _NO_SHELL = ("Command not found", "Command not executable")
@@ -136,7 +137,10 @@ class Exec:
         """
         run, feeder = self._run, self._fed()
         longest_s = self._container.target.alive_s if feeder is None else _FED_S
-        streams = {stream.fileno(): stream for stream in (self._control, *self._outputs)}
+        watched = [self._control, *self._outputs]
+        if not self._stdin.secure:
+            watched.append(self._stdin)
+        streams = {stream.fileno(): stream for stream in watched}
         poll = select.poll()
         for fd in streams:
             poll.register(fd, select.POLLIN)
@@ -155,7 +159,7 @@ class Exec:
 
     def kill(self) -> None:
         """Send SIGKILL to the main process, the shell around the command; nothing if LXD is gone."""
-        with suppress(*FOREIGN, RuntimeError):  # ws4py's for a websocket that has ended
+        with suppress(*FOREIGN):
             self._control.write_text(json.dumps({"command": "signal", "signal": 9}))
 
     def _fed(self) -> Feeder | None:
@@ -168,6 +172,9 @@ class Exec:
 
     def _read(self, stream: Stream) -> None:
         self._last_sign = time.monotonic()
+        if stream is self._stdin:
+            stream.discard()
+            return
         data = stream.read()
         if stream in self._outputs:
             marked = self._marked[stream]
@@ -189,20 +196,24 @@ class Exec:
     def _check_life(self) -> None:
         if time.monotonic() - self._last_sign < self._container.target.alive_s:
             return
+        if self._control.ended:
+            raise self._lost(
+                "the shell around the command was killed, and something holds its output"
+            )
         if self._control.unanswered:
             raise self._lost(
                 f"LXD gave no sign of life for {2 * self._container.target.alive_s:g} s"
             )
         self._last_sign = time.monotonic()
-        with suppress(RuntimeError):  # the main process has ended, and the websocket with it
-            self._control.ask_for_life()
+        self._control.ask_for_life()
 
     def _end_without_status(self) -> BerthError:
         """Ask LXD why that is; it forgets an operation five seconds after its end."""
-        node = self._container.client.api.operations[self._operation.rpartition("/")[2]]
+        node = self._container.client.api.operations[self._operation.rpartition("/")[2]].wait
         try:
-            with _turn(self._container.requesting, _ANSWER_S):
-                found = cast("Mapping[str, Any]", node.get(timeout=_ANSWER_S).json()["metadata"])
+            # Waits, since the reason comes a moment later than the streams' ends.
+            answer = node.get(params={"timeout": str(_REASON_S)}, timeout=_ANSWER_S).json()
+            found = cast("Mapping[str, Any]", answer["metadata"])
         except (*FOREIGN, KeyError) as error:
             return self._lost(reason_of(error))
         if found.get("err") in _NO_SHELL:

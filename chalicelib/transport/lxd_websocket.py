@@ -15,6 +15,8 @@ from ws4py.framing import OPCODE_BINARY, OPCODE_TEXT, Frame
 
 __all__ = ["Stream"]
 
+_DISCARD_BYTES = 4096
+
 
 class _Frame(Frame):  # type: ignore[misc]
     def mask(self, data: bytes) -> bytes:
@@ -59,6 +61,11 @@ class Stream(WebSocketBaseClient):  # type: ignore[misc]
             self.drop()
             raise
 
+    @property
+    def secure(self) -> bool:
+        """Whether it is TLS, which two threads cannot read and write at once."""
+        return bool(self._is_secure)
+
     def fileno(self) -> int:
         """The descriptor to poll."""
         return self._socket.fileno()
@@ -73,6 +80,14 @@ class Stream(WebSocketBaseClient):  # type: ignore[misc]
         arrived = b"".join(self._arrived)
         self._arrived.clear()
         return arrived
+
+    def discard(self) -> None:
+        """Drop what has come on a stream that another thread writes: pings, which need no answer.
+
+        LXD sends one every ten seconds, and could write no more once a few hundred lie unread.
+        """
+        with suppress(OSError):
+            self.ended = not self._socket.recv(_DISCARD_BYTES) or self.ended
 
     def write(self, data: bytes) -> None:
         """Send bytes."""
@@ -109,7 +124,16 @@ class Stream(WebSocketBaseClient):  # type: ignore[misc]
         del error
 
     def _send(self, opcode: int, data: bytes) -> None:
-        self._write(_Frame(opcode=opcode, body=data, masking_key=os.urandom(4), fin=1).build())
+        frame = _Frame(opcode=opcode, body=data, masking_key=os.urandom(4), fin=1)
+        self._socket.sendall(frame.build())
+
+    def _write(self, data: bytes) -> None:
+        """Called by ws4py, for handshakes, pings and pongs.
+
+        A peer that is gone is seen by reading: it may have left output behind its last ping.
+        """
+        with suppress(OSError):
+            self._socket.sendall(data)
 
     def _secure(self, client: Any) -> None:
         """Make it TLS if the client's API is. ws4py's own way verifies nobody."""

@@ -188,6 +188,11 @@ def test_fifty_commands_at_once(container: LxdTransport) -> None:
     assert sorted(map(int, found)) == list(range(50))
 
 
+def test_who_kills_the_shell_around_a_command_loses_the_run(through_proxy: LxdTransport) -> None:
+    with pytest.raises(ConnectionLostError, match="shell around"):
+        through_proxy.run(sh("kill -9 $PPID; exec sleep 3"))
+
+
 def test_a_container_that_is_missing_is_unreachable(lxd: LxdSite) -> None:
     target = LxdTarget(container="none", lxd=lxd.facts.socket, project=lxd.facts.project)
 
