@@ -5,15 +5,13 @@ with a limit, because the socket gives up after 60 s. `project` is a parameter o
 pylxd's own setting forbids listing all projects.
 """
 
-import socket
 import time
 from collections.abc import Mapping
 from typing import IO, Any, cast
-from urllib.parse import quote
 
 from chalicelib.errors import HostUnreachableError
 
-__all__ = ["LxdApi", "foreign_errors"]
+__all__ = ["LxdApi"]
 
 _WAIT_S = 20
 """One request for the end of an operation; below the 60 s after which pylxd's socket gives up."""
@@ -21,19 +19,6 @@ _RUNNING = range(100, 200)
 _SUCCESS = range(200, 300)
 
 Metadata = Mapping[str, Any]
-
-
-def foreign_errors() -> tuple[type[Exception], ...]:
-    """Return the roots of all errors that pylxd and the HTTP client below it raise."""
-    # Importing pylxd takes 175 ms, which a Lambda pays once and only when it drives a host.
-    from pylxd import exceptions  # noqa: PLC0415
-
-    return (
-        exceptions.LXDAPIException,
-        exceptions.LXDAPIExtensionNotAvailable,
-        exceptions.ClientConnectionFailed,
-        OSError,  # of the socket; requests' own errors are kinds of it
-    )
 
 
 class LxdApi:
@@ -117,7 +102,10 @@ class LxdApi:
                 raise self._unreachable(f"{operation['description']} takes over {limit_s:.0f} s")
 
     def _request(self, method: str, path: tuple[str, ...], call: dict[str, Any]) -> Metadata | None:
-        from pylxd.exceptions import NotFound  # noqa: PLC0415 (see foreign_errors)
+        # Importing pylxd takes 175 ms, which a Lambda pays once and only when it drives a host.
+        from pylxd.exceptions import NotFound  # noqa: PLC0415
+
+        from chalicelib.transport.lxd_errors import FOREIGN, reason_of  # noqa: PLC0415
 
         try:
             node = self._connection().api
@@ -126,27 +114,16 @@ class LxdApi:
             return cast("Metadata", getattr(node, method)(**call).json())
         except NotFound:
             return None
-        except foreign_errors() as error:
+        except FOREIGN as error:
             self._client = None  # LXD may have been started anew behind the old connection
-            raise self._unreachable(_reason(error)) from error
+            raise self._unreachable(reason_of(error)) from error
 
     def _connection(self) -> Any:
-        from pylxd import Client  # noqa: PLC0415 (see foreign_errors)
+        from chalicelib.transport.lxd_client import open_client  # noqa: PLC0415 (as above)
 
         if self._client is None:
-            # pylxd leaves its socket open when nobody listens.
-            with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
-                probe.connect(self._socket)
-            self._client = Client(endpoint=f"http+unix://{quote(self._socket, safe='')}")
+            self._client = open_client(self._socket)
         return self._client
 
     def _unreachable(self, reason: str) -> HostUnreachableError:
         return HostUnreachableError(host=self._host, reason=reason)
-
-
-def _reason(error: Exception) -> str:
-    try:
-        text = str(error)
-    except (ValueError, KeyError):  # pylxd parses the answer to make its text
-        text = ""
-    return text or type(error).__name__
