@@ -1,6 +1,7 @@
 """The error tree: picklable, drawn at the head of its file, named by its leaves."""
 
 import pickle
+from datetime import timedelta
 
 import pytest
 
@@ -13,7 +14,16 @@ def _leaves(kind: type[errors.BerthError]) -> list[type[errors.BerthError]]:
 
 
 def _example(kind: type[errors.BerthError]) -> errors.BerthError:
-    values = {"line": 3, "fence": 2, "status": 400}
+    values = {
+        "line": 3,
+        "fence": 2,
+        "status": 400,
+        "exit_status": 3,
+        "timeout_s": 1.5,
+        "elapsed": timedelta(seconds=1),
+        "stdout": b"said",
+        "stderr": b"complained",
+    }
     names = kind.__dataclass_fields__
     return kind(**{name: values.get(name, f"some {name}") for name in names})
 
@@ -47,3 +57,16 @@ def test_a_config_error_about_a_whole_file_has_no_line() -> None:
     error = errors.ConfigError(file="a.yml", line=0, key="", reason="is empty")
 
     assert str(error) == "a.yml: is empty"
+
+
+def test_a_failed_command_says_what_and_where_with_its_last_words() -> None:
+    error = errors.CommandFailedError(
+        host="web-1",
+        command="make all",
+        exit_status=2,
+        stdout=b"",
+        stderr=b"cc: no input\n",
+        elapsed=timedelta(seconds=1.26),
+    )
+
+    assert str(error) == "web-1: exit status 2 after 1.3 s: make all\n    cc: no input"

@@ -180,7 +180,7 @@ def _find_process(name: str) -> Node:
     ours = command("grep", "-qsF", "-e", join(f"{MARK}=", ref(MARK)), _of(pid, "environ"))
     zombie = command("grep", "-qs", "-e", "^State:.Z", _of(pid, "status"))
     conditions = [not_(ours), not_(zombie)]
-    if len(encoded) > _COMM_BYTES:
+    if len(encoded) >= _COMM_BYTES:  # it may be the beginning of a longer one
         conditions.append(_is_called(name, pid))
     return script(
         assign("answer", "1"),

@@ -87,6 +87,7 @@ class Connection:
         self._client = client
         self._target = target
         self._closed = threading.Event()
+        self._opening = threading.Lock()
         self.silent = False
         threading.Thread(target=self._watch, name="transport-ssh-alive", daemon=True).start()
 
@@ -97,13 +98,18 @@ class Connection:
 
     def session(self) -> paramiko.Channel:
         """Return a new session. Raises what `FOREIGN` lists."""
-        return self._client.open_session(window_size=_WINDOW_BYTES, timeout=self._target.connect_s)
+        # One at a time: paramiko keeps one error for all, and hands it to whoever asks first.
+        with self._opening:
+            return self._client.open_session(
+                window_size=_WINDOW_BYTES, timeout=self._target.connect_s
+            )
 
     def tunnel(self, address: str, port: int, *, timeout_s: float) -> paramiko.Channel:
         """Return a byte stream to another address, seen from the host. Raises as `session`."""
-        return self._client.open_channel(
-            "direct-tcpip", (address, port), ("127.0.0.1", 0), timeout=timeout_s
-        )
+        with self._opening:
+            return self._client.open_channel(
+                "direct-tcpip", (address, port), ("127.0.0.1", 0), timeout=timeout_s
+            )
 
     def close(self) -> None:
         """End it, and every session in it. Safe to repeat."""

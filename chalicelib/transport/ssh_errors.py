@@ -7,7 +7,7 @@ brings one is noticed.
 import socket
 
 import paramiko
-from paramiko import buffered_pipe, pkey, sftp, ssh_exception
+from paramiko import auth_strategy, ber, buffered_pipe, hostkeys, packet, pkey, sftp, ssh_exception
 
 from chalicelib.errors import (
     AuthenticationError,
@@ -37,7 +37,11 @@ TABLE: dict[type[BaseException], _Kind] = {
     # No algorithm in common: a repeat would end the same.
     ssh_exception.IncompatiblePeer: AuthenticationError,
     pkey.UnknownKeyType: AuthenticationError,
+    auth_strategy.AuthFailure: AuthenticationError,
+    ber.BERException: AuthenticationError,  # of a private key
     ssh_exception.BadHostKeyException: HostKeyError,
+    hostkeys.InvalidHostKey: HostKeyError,
+    packet.NeedRekeyException: ConnectionLostError,
     buffered_pipe.PipeTimeout: ConnectionLostError,
     sftp.SFTPError: ConnectionLostError,
     socket.gaierror: ConnectionLostError,
@@ -51,6 +55,10 @@ TABLE: dict[type[BaseException], _Kind] = {
 FOREIGN = (
     paramiko.SSHException,
     pkey.UnknownKeyType,
+    ber.BERException,
+    hostkeys.InvalidHostKey,
+    packet.NeedRekeyException,
+    sftp.SFTPError,
     buffered_pipe.PipeTimeout,
     EOFError,
     OSError,

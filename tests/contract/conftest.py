@@ -1,6 +1,7 @@
 """Every driver of a contract, behind one fixture."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -10,6 +11,7 @@ from chalicelib.queue.dynamodb import DynamoQueue
 from chalicelib.queue.dynamodb_pipelines import DynamoPipelines
 from chalicelib.queue.memory import MemoryPipelines, MemoryQueue
 from chalicelib.queue.protocol import JobQueue, NewJob, PipelineStore
+from tests.contract.transports import REAL, Site, open_site
 
 _DRIVERS = ["memory", pytest.param("dynamodb", marks=pytest.mark.stack)]
 
@@ -64,3 +66,31 @@ def attempt(request: pytest.FixtureRequest) -> Job:
     """An attempt before and after it is bound."""
     job: Job = request.getfixturevalue(request.param)
     return job
+
+
+@pytest.fixture(scope="session")
+def sites(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[[str], Site]]:
+    """A function from a driver's name to its host, which is made once and kept to the end."""
+    made: dict[str, Site] = {}
+    with ExitStack() as stack:
+
+        def site(name: str) -> Site:
+            if name not in made:
+                made[name] = open_site(name, stack, request, tmp_path_factory)
+            return made[name]
+
+        yield site
+
+
+@pytest.fixture(params=["memory", *REAL])
+def site(request: pytest.FixtureRequest, sites: Callable[[str], Site]) -> Site:
+    """A host behind each driver in turn, the fake too."""
+    return sites(request.param)
+
+
+@pytest.fixture(params=REAL)
+def real_site(request: pytest.FixtureRequest, sites: Callable[[str], Site]) -> Site:
+    """A real host behind each driver in turn."""
+    return sites(request.param)

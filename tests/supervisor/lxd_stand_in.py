@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 from urllib.parse import parse_qs, urlsplit
 
-from ws4py.framing import (  # type: ignore[import-untyped]
+from ws4py.framing import (
     OPCODE_BINARY,
     OPCODE_PING,
     OPCODE_TEXT,

@@ -4,7 +4,7 @@ import struct
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from ws4py.framing import Frame as ReferenceFrame  # type: ignore[import-untyped]
+from ws4py.framing import Frame as ReferenceFrame
 
 from chalicelib.supervisor.faults import InfrastructureError
 from chalicelib.supervisor.websocket import (

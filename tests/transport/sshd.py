@@ -57,7 +57,19 @@ class Sshd:
 def make_key(path: Path, kind: str, *, passphrase: str = "") -> str:
     """Make a key pair and return the public one."""
     options = ["-b", "2048"] if kind == "rsa" else []
-    made = ["ssh-keygen", "-q", "-t", kind, *options, "-N", passphrase, "-C", "test", "-f", path]
+    made: list[str | Path] = [
+        "ssh-keygen",
+        "-q",
+        "-t",
+        kind,
+        *options,
+        "-N",
+        passphrase,
+        "-C",
+        "test",
+        "-f",
+        path,
+    ]
     subprocess.run(made, check=True)
     return path.with_name(f"{path.name}.pub").read_text()
 
@@ -75,7 +87,13 @@ def running_sshd(folder: Path, *settings: str) -> Iterator[Sshd]:
     Path("/run/sshd").mkdir(exist_ok=True)  # Debian's separates privileges there
     log = folder / "sshd.log"
     started = processes.start(
-        [str(shutil.which("sshd", path="/usr/sbin:/usr/bin")), "-D", "-e", "-f", str(folder / "config")],
+        [
+            str(shutil.which("sshd", path="/usr/sbin:/usr/bin")),
+            "-D",
+            "-e",
+            "-f",
+            str(folder / "config"),
+        ],
         name=server.name,
         folder=folder,
         log=log,

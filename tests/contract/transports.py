@@ -1,0 +1,70 @@
+"""Each driver of a transport on a real host, for the tests that hold for all of them."""
+
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+import pytest
+
+from chalicelib.local.emulator import Emulator, account_environment
+from chalicelib.transport import LocalTransport, Transport
+from chalicelib.transport.local import LocalTransport as MemoryTransport  # TEMP
+from chalicelib.transport.ssh import SshTransport
+from tests.lxd_site import LxdSite
+from tests.transport.lxd_site import lxd_container, sshd_container
+from tests.transport.sshd import running_sshd
+from tests.transport.ssm_site import ssm_transport
+
+__all__ = ["REAL", "Site", "open_site"]
+
+_ACCOUNT = "199999999999"
+REAL = [
+    "local",
+    "ssh",
+    pytest.param("ssh in a container", marks=pytest.mark.lxd),
+    pytest.param("ssm", marks=pytest.mark.stack),
+    pytest.param("lxd", marks=pytest.mark.lxd),
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """A host behind one driver.
+
+    Attributes:
+        name: of the driver.
+        transport: the driver.
+        flood_bytes: how much it is to carry on each stream.
+        streams: whether output comes before the end.
+    """
+
+    name: str
+    transport: Transport
+    flood_bytes: int = 100_000_000
+    streams: bool = True
+
+
+def open_site(
+    name: str, stack: ExitStack, request: pytest.FixtureRequest, folders: pytest.TempPathFactory
+) -> Site:
+    """Return the host of that name; the stack closes it."""
+    folder = folders.mktemp("site")
+    match name:
+        case "local":
+            return Site(name=name, transport=LocalTransport())
+        case "memory":
+            return Site(name=name, transport=MemoryTransport(), flood_bytes=1_000_000)
+        case "ssh":
+            transport = SshTransport(stack.enter_context(running_sshd(folder)).target())
+        case "ssh in a container":
+            lxd: LxdSite = request.getfixturevalue("lxd")
+            transport = SshTransport(stack.enter_context(sshd_container(lxd, folder)).target())
+        case "lxd":
+            inside = stack.enter_context(lxd_container(request.getfixturevalue("lxd")))
+            return Site(name=name, transport=inside)
+        case _:
+            emulator: Emulator = request.getfixturevalue("emulator")
+            aws = account_environment(emulator.url, account=_ACCOUNT)
+            host = stack.enter_context(ssm_transport(folder, aws=aws))
+            return Site(name=name, transport=host, flood_bytes=1_000_000, streams=False)
+    stack.callback(transport.close)
+    return Site(name=name, transport=transport)
