@@ -4,10 +4,11 @@ Everything else takes a `Clock` or an aware `datetime`, so that tests decide wha
 """
 
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
-__all__ = ["Clock", "ManualClock", "SystemClock", "from_ms", "to_ms"]
+__all__ = ["Clock", "ManualClock", "SteadyClock", "SystemClock", "from_ms", "to_ms"]
 
 
 class Clock(Protocol):
@@ -32,6 +33,23 @@ class SystemClock:
     def sleep(self, duration: timedelta) -> None:
         """Block this thread for `duration`."""
         time.sleep(max(0.0, duration.total_seconds()))
+
+
+class SteadyClock(SystemClock):
+    """A clock that nobody can set: for waits within one process.
+
+    It begins at the machine's time and then follows a counter that only goes forward. The machine's
+    clock may be set meanwhile, which would end a wait at once or keep it for hours; and it may come
+    to differ from the machine's, so that no time of this clock may be stored or sent.
+    """
+
+    def __init__(self, seconds: Callable[[], float] = time.monotonic) -> None:
+        self._seconds = seconds
+        self._origin = super().now() - timedelta(seconds=seconds())
+
+    def now(self) -> datetime:
+        """Return the time of the start, and what the counter has counted since."""
+        return self._origin + timedelta(seconds=self._seconds())
 
 
 class ManualClock:
