@@ -9,22 +9,23 @@ import statistics
 import subprocess
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from chalicelib.cli.build import push_payload
 from chalicelib.cli.client import Client
 from chalicelib.cli.frame import command_parser, print_json, print_table
-from chalicelib.clock import from_ms
-from chalicelib.errors import LocalStackError
+from chalicelib.clock import SteadyClock, from_ms
+from chalicelib.errors import LocalStackError, NotReadyError
 from chalicelib.fleet.slots import golden_name
 from chalicelib.local.places import Places
 from chalicelib.local.progress import Progress
 from chalicelib.local.repositories import ImportedRepository, import_repository
+from chalicelib.wait import WaitPolicy
 
 __all__ = ["Pickup", "bench_pickup", "hops_of", "percentile"]
 
@@ -36,8 +37,11 @@ jobs:
       - checkout
       - run: echo picked up
 """
-_POLL_S = 0.01
-_LIMIT_S = 60.0
+T = TypeVar("T")
+_POLL = timedelta(milliseconds=10)
+_LIMIT = timedelta(minutes=1)
+_OUTPUT_VISIBLE = WaitPolicy(name="output", sleep=_POLL, timeout=_LIMIT)
+_PIPELINE_ENDED = WaitPolicy(name="end", sleep=_POLL, timeout=_LIMIT)
 _BUDGET = {"p50_s": 2.0, "p95_s": 3.5}
 _HOPS = ("received", "admitted", "claimed", "dispatched", "bound", "started")
 
@@ -132,24 +136,33 @@ def _pick_up(client: Client, places: Places, imported: ImportedRepository) -> Pi
 
 def _wait_output(client: Client, pipeline: str) -> int:
     """Return when the first step started, in Unix milliseconds, once its first output is visible."""
-    limit = time.monotonic() + _LIMIT_S
-    while time.monotonic() < limit:
+
+    def first_start_ms() -> int:
         for job in client.pipeline(pipeline)["jobs"]:
             page = client.log(job["id"]) if job.get("fence") else None
             if page is not None and page.chunks and page.steps:
                 return int(page.steps[0]["started_at_ms"])
-        time.sleep(_POLL_S)  # noqa: TID251 - a benchmark measures time
-    raise LocalStackError(reason=f"no output within {_LIMIT_S:.0f} s", cure="./berth logs says why")
+        return 0
+
+    return _wait(_OUTPUT_VISIBLE, first_start_ms)
 
 
 def _wait_end(client: Client, pipeline: str) -> dict[str, Any]:
-    limit = time.monotonic() + _LIMIT_S
-    while time.monotonic() < limit:
+    def ended_pipeline() -> dict[str, Any]:
         shown = client.pipeline(pipeline)
-        if shown["state"] == "ended":
-            return shown
-        time.sleep(_POLL_S)  # noqa: TID251 - a benchmark measures time
-    raise LocalStackError(reason=f"no end within {_LIMIT_S:.0f} s", cure="./berth logs says why")
+        return shown if shown["state"] == "ended" else {}
+
+    return _wait(_PIPELINE_ENDED, ended_pipeline)
+
+
+def _wait(policy: WaitPolicy, f: Callable[[], T]) -> T:
+    try:
+        return policy.wait(f, clock=SteadyClock())
+    except NotReadyError as error:
+        raise LocalStackError(
+            reason=f"no {policy.name} within {_LIMIT.total_seconds():.0f} s",
+            cure="./berth logs says why",
+        ) from error
 
 
 def _floor(places: Places) -> float:

@@ -3,9 +3,9 @@
 import contextlib
 import json
 import secrets
-import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,10 +13,12 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from chalicelib.errors import LocalStackError
+from chalicelib.clock import SteadyClock
+from chalicelib.errors import LocalStackError, NotReadyError
 from chalicelib.keyring.protocol import Keys, Secret
 from chalicelib.local.emulator import account_environment
 from chalicelib.local.package import Package
+from chalicelib.wait import WaitPolicy
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
@@ -35,7 +37,11 @@ __all__ = [
 STACK = "berth"
 _ARTIFACTS = "berth-artifacts"
 _LIMIT_S = 120.0
-_POLL_S = 0.1
+_STACK_READY = WaitPolicy(
+    name="the stack of the local AWS",
+    sleep=timedelta(milliseconds=100),
+    timeout=timedelta(seconds=_LIMIT_S),
+)
 _TTL_ATTRIBUTE = "ttl"
 _BROKEN = {"ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED", "DELETE_FAILED"}
 
@@ -190,22 +196,25 @@ def _apply(client: "CloudFormationClient", template: str) -> None:
 
 
 def _wait(client: "CloudFormationClient", wanted: set[str]) -> None:
-    deadline = time.monotonic() + _LIMIT_S
-    while time.monotonic() < deadline:
+    def is_as_wanted() -> bool:
         stack = _stack(client)
         status = stack["StackStatus"] if stack else "DELETE_COMPLETE"
         if status in wanted:
-            return
+            return True
         if status.endswith(("_FAILED", "ROLLBACK_COMPLETE")):
             raise LocalStackError(
                 reason=f"the stack ended as {status}: {_first_failure(client)}",
                 cure="repair that resource in cloudformation/ or app.py, then run this again",
             )
-        time.sleep(_POLL_S)
-    raise LocalStackError(
-        reason=f"the stack is not ready after {_LIMIT_S:.0f} s",
-        cure="./berth down, then ./berth up",
-    )
+        return False
+
+    try:
+        _STACK_READY.wait(is_as_wanted, clock=SteadyClock())
+    except NotReadyError as error:
+        raise LocalStackError(
+            reason=f"the stack is not ready after {_LIMIT_S:.0f} s",
+            cure="./berth down, then ./berth up",
+        ) from error
 
 
 def _first_failure(client: "CloudFormationClient") -> str:

@@ -9,16 +9,18 @@ import os
 import signal
 import socket
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
-from chalicelib.errors import LocalStackError
+from chalicelib.clock import SteadyClock
+from chalicelib.errors import LocalStackError, NotReadyError
 from chalicelib.local import processes
 from chalicelib.local.packages import find_program
 from chalicelib.local.progress import Progress
+from chalicelib.wait import WaitPolicy
 
 __all__ = ["Lxd", "exclusive", "find_socket", "require_machine", "start", "stop"]
 
@@ -30,6 +32,11 @@ _LOCK = Path("/run/berth/lxd.lock")
 _READY_S = 60.0
 _STOP_S = 60.0
 _NAME = "lxd"
+_UNIT_ANSWERS = WaitPolicy(
+    name="an answer of LXD",
+    sleep=timedelta(milliseconds=50),
+    timeout=timedelta(seconds=_READY_S),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,11 +129,10 @@ def _start_unit() -> Path:
 
 
 def _wait_answer(path: Path, *, cure: str) -> Path:
-    deadline = time.monotonic() + _READY_S
-    while not _answers(path):
-        if time.monotonic() > deadline:
-            raise LocalStackError(reason=f"LXD does not answer at {path}", cure=cure)
-        time.sleep(0.05)
+    try:
+        _UNIT_ANSWERS.wait(lambda: _answers(path), clock=SteadyClock())
+    except NotReadyError as error:
+        raise LocalStackError(reason=f"LXD does not answer at {path}", cure=cure) from error
     return path
 
 
@@ -165,9 +171,7 @@ def stop(state_dir: Path) -> bool:
     if daemon is None:
         return False
     os.kill(daemon.pid, signal.SIGPWR)
-    deadline = time.monotonic() + _STOP_S
-    while daemon.alive() and time.monotonic() < deadline:
-        time.sleep(0.05)
+    processes.wait_gone(daemon, limit_s=_STOP_S)
     processes.stop(_NAME, _folder(state_dir))
     return True
 

@@ -10,12 +10,14 @@ import json
 import os
 import signal
 import subprocess
-import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from datetime import timedelta
 from pathlib import Path
 
-from chalicelib.errors import LocalStackError
+from chalicelib.clock import SteadyClock
+from chalicelib.errors import LocalStackError, NotReadyError
+from chalicelib.wait import WaitPolicy
 
 __all__ = [
     "Daemon",
@@ -28,10 +30,14 @@ __all__ = [
     "start",
     "start_time",
     "stop",
+    "wait_gone",
     "wait_ready",
 ]
 
-_POLL_S = 0.02
+_POLL = timedelta(milliseconds=20)
+# The callers know how long.
+_GONE = WaitPolicy(name="the end of a process", sleep=_POLL, tries=None)
+_READY_OR_ENDED = WaitPolicy(name="a process that is ready", sleep=_POLL, tries=None)
 _TAIL_LINES = 15
 _children: dict[int, subprocess.Popen[bytes]] = {}
 
@@ -123,10 +129,10 @@ def stop(name: str, folder: Path, *, grace_s: float = 20.0) -> bool:
     daemon, graceful = find_living(name, folder), True
     if daemon:
         os.kill(daemon.pid, signal.SIGTERM)
-        graceful = _wait_gone(daemon, grace_s)
+        graceful = wait_gone(daemon, limit_s=grace_s)
         if not graceful:
             os.killpg(daemon.pid, signal.SIGKILL)
-            _wait_gone(daemon, grace_s)
+            wait_gone(daemon, limit_s=grace_s)
     (folder / f"{name}.json").unlink(missing_ok=True)
     return graceful
 
@@ -136,7 +142,7 @@ def kill(name: str, folder: Path, *, limit_s: float = 10.0) -> None:
     daemon = find_living(name, folder)
     if daemon:
         os.kill(daemon.pid, signal.SIGKILL)
-        _wait_gone(daemon, limit_s)
+        wait_gone(daemon, limit_s=limit_s)
 
 
 def mark_of(*files: Path) -> str:
@@ -165,13 +171,13 @@ def resident_kib(pid: int) -> int:
     return total
 
 
-def _wait_gone(daemon: Daemon, limit_s: float) -> bool:
-    deadline = time.monotonic() + limit_s
-    while daemon.alive():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(_POLL_S)
-    return True
+def wait_gone(daemon: Daemon, *, limit_s: float) -> bool:
+    """Return once the process has ended; False when it still runs after `limit_s`."""
+    policy = replace(_GONE, timeout=timedelta(seconds=limit_s))
+    try:
+        return policy.wait(lambda: not daemon.alive(), clock=SteadyClock())
+    except NotReadyError:
+        return False
 
 
 def wait_ready(daemon: Daemon, ready: Callable[[], bool], *, log: Path, limit_s: float) -> None:
@@ -180,17 +186,25 @@ def wait_ready(daemon: Daemon, ready: Callable[[], bool], *, log: Path, limit_s:
     Raises:
         LocalStackError: the process ended, or is not ready after `limit_s`; with its last words.
     """
-    deadline = time.monotonic() + limit_s
-    while not ready():
-        if daemon.alive() and time.monotonic() < deadline:
-            time.sleep(_POLL_S)
-            continue
-        lines = log.read_text(errors="replace").splitlines()[-_TAIL_LINES:]
-        state = "is not ready" if daemon.alive() else "ended"
-        raise LocalStackError(
-            reason="\n  ".join([f"{daemon.name} {state}; its last words:", *lines]),
-            cure=f"read {log}, then run ./berth doctor",
-        )
+
+    def ready_or_ended() -> str | None:
+        return "ready" if ready() else None if daemon.alive() else "ended"
+
+    policy = replace(_READY_OR_ENDED, timeout=timedelta(seconds=limit_s))
+    try:
+        state = policy.wait(ready_or_ended, clock=SteadyClock())
+    except NotReadyError as error:
+        raise _not_ready(daemon, "is not ready", log) from error
+    if state == "ended":
+        raise _not_ready(daemon, state, log)
+
+
+def _not_ready(daemon: Daemon, state: str, log: Path) -> LocalStackError:
+    lines = log.read_text(errors="replace").splitlines()[-_TAIL_LINES:]
+    return LocalStackError(
+        reason="\n  ".join([f"{daemon.name} {state}; its last words:", *lines]),
+        cure=f"read {log}, then run ./berth doctor",
+    )
 
 
 def holder_of_port(port: int) -> str | None:

@@ -7,20 +7,32 @@ import json
 import os
 import socket
 import subprocess
-import time
 import urllib.error
 import urllib.request
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from chalicelib.errors import LocalStackError
+from chalicelib.clock import SteadyClock
+from chalicelib.errors import LocalStackError, NotReadyError
+from chalicelib.wait import WaitPolicy
 
 __all__ = ["Sidecar"]
 
 _MAIN = Path(__file__).with_name("sidecar_main.py")
-_START_S = 30
 _STOP_S = 5
+_ANSWERS_OR_ENDED = WaitPolicy(
+    name="an answer of the sidecar",
+    sleep=timedelta(milliseconds=50),
+    timeout=timedelta(seconds=30),
+)
+_PROBE_ENDED = WaitPolicy(
+    name="the end of the probe",
+    sleep=timedelta(milliseconds=20),
+    timeout=timedelta(seconds=_STOP_S),
+    success=lambda status: status != "RUNNING",
+)
 # Fails when it is run. An interpreter that only pretends reports SUCCEEDED, or RUNNING for ever.
 _PROBE = {"StartAt": "RefuseAll", "States": {"RefuseAll": {"Type": "Fail", "Error": "Probe"}}}
 
@@ -81,14 +93,16 @@ class Sidecar:
             self.process.wait()
 
     def _ready(self, log: Path) -> None:
-        deadline = time.monotonic() + _START_S
-        while not self._answers():
-            if self.process.poll() is not None or time.monotonic() > deadline:
-                raise LocalStackError(
-                    reason=f"the Step Functions sidecar did not start: {_last_line(log)}",
-                    cure=f"read {log}",
-                )
-            time.sleep(0.05)
+        def answers_or_ended() -> str | None:
+            ended = self.process.poll() is not None
+            return "answers" if self._answers() else "ended" if ended else None
+
+        try:
+            state = _ANSWERS_OR_ENDED.wait(answers_or_ended, clock=SteadyClock())
+        except NotReadyError as error:
+            raise _not_started(log) from error
+        if state == "ended":
+            raise _not_started(log)
         if not self._runs_executions():
             raise LocalStackError(
                 reason="the Step Functions sidecar answers, but does not run executions",
@@ -115,13 +129,17 @@ class Sidecar:
             },
         )["stateMachineArn"]
         started = self._call("StartExecution", {"stateMachineArn": machine, "name": "probe"})
-        deadline = time.monotonic() + _STOP_S
-        status = "RUNNING"
-        while status == "RUNNING" and time.monotonic() < deadline:
+
+        def status() -> str:
             found = self._call("DescribeExecution", {"executionArn": started["executionArn"]})
-            status = str(found["status"])
+            return str(found["status"])
+
+        try:
+            runs = _PROBE_ENDED.wait(status, clock=SteadyClock()) == "FAILED"
+        except NotReadyError:
+            runs = False
         self._call("DeleteStateMachine", {"stateMachineArn": machine})
-        return status == "FAILED"
+        return runs
 
     def _call(self, action: str, request: dict[str, Any]) -> dict[str, Any]:
         scope = "Credential=test/20260101/us-east-1/states/aws4_request"
@@ -155,6 +173,13 @@ def _environment() -> dict[str, str]:
         name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR", "LANG") if name in os.environ
     }
     return kept | {"AWS_DEFAULT_REGION": "us-east-1", "PYTHONDONTWRITEBYTECODE": "1"}
+
+
+def _not_started(log: Path) -> LocalStackError:
+    return LocalStackError(
+        reason=f"the Step Functions sidecar did not start: {_last_line(log)}",
+        cure=f"read {log}",
+    )
 
 
 def _last_line(log: Path) -> str:

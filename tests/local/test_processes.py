@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from chalicelib.errors import LocalStackError
 from chalicelib.local import processes
 
 _WAIT = "import signal; signal.pause()"
@@ -65,6 +66,24 @@ def test_one_that_does_not_listen_is_killed(tmp_path: Path) -> None:
 
     assert not graceful
     assert not started.alive()
+
+
+def test_one_that_is_never_ready_is_told_with_its_last_words(tmp_path: Path) -> None:
+    started = _start(tmp_path, f"print('warming', flush=True); {_WAIT}")
+    log = tmp_path / "it.log"
+    processes.wait_ready(started, lambda: "warming" in log.read_text(), log=log, limit_s=10)
+
+    with pytest.raises(LocalStackError, match=r"it is not ready; its last words:\n  warming"):
+        processes.wait_ready(started, lambda: False, log=log, limit_s=0.1)
+
+    processes.stop("it", tmp_path)
+
+
+def test_one_that_ends_is_not_waited_for(tmp_path: Path) -> None:
+    started = _start(tmp_path, "raise SystemExit('no such port')")
+
+    with pytest.raises(LocalStackError, match=r"it ended; its last words:\n  no such port"):
+        processes.wait_ready(started, lambda: False, log=tmp_path / "it.log", limit_s=3600)
 
 
 def test_a_reused_number_is_not_taken_for_ours(
