@@ -5,11 +5,14 @@ with a limit, because the socket gives up after 60 s. `project` is a parameter o
 pylxd's own setting forbids listing all projects.
 """
 
-import time
 from collections.abc import Mapping
+from dataclasses import replace
+from datetime import timedelta
 from typing import IO, Any, cast
 
-from chalicelib.errors import HostUnreachableError
+from chalicelib.clock import SteadyClock
+from chalicelib.errors import HostUnreachableError, NotReadyError
+from chalicelib.wait import WaitPolicy
 
 __all__ = ["LxdApi"]
 
@@ -19,6 +22,14 @@ _RUNNING = range(100, 200)
 _SUCCESS = range(200, 300)
 
 Metadata = Mapping[str, Any]
+
+# No sleep: LXD itself holds each request until the operation has ended. The callers know how long.
+_OPERATION_ENDED = WaitPolicy(
+    name="the end of an operation of LXD",
+    sleep=None,
+    tries=None,
+    success=lambda operation: operation.get("status_code", 0) not in _RUNNING,
+)
 
 
 class LxdApi:
@@ -88,18 +99,21 @@ class LxdApi:
         if body["type"] != "async":
             return cast("Metadata", body["metadata"] or {})
         name = body["operation"].rpartition("/")[2]
-        deadline = time.monotonic() + limit_s
-        while True:
+
+        def operation_now() -> Metadata:
             wait = {"params": {"timeout": str(_WAIT_S)}}
             answer = self._request("get", ("operations", name, "wait"), wait)
-            operation = (answer or {}).get("metadata") or {}
-            code = operation.get("status_code", 0)
-            if code in _SUCCESS:
-                return cast("Metadata", operation)
-            if code not in _RUNNING:
-                raise self._unreachable(operation.get("err") or "LXD forgot the operation")
-            if time.monotonic() > deadline:
-                raise self._unreachable(f"{operation['description']} takes over {limit_s:.0f} s")
+            return (answer or {}).get("metadata") or {}
+
+        policy = replace(_OPERATION_ENDED, timeout=timedelta(seconds=limit_s))
+        try:
+            operation = policy.wait(operation_now, clock=SteadyClock())
+        except NotReadyError as error:
+            slow = error.last_value["description"]
+            raise self._unreachable(f"{slow} takes over {limit_s:.0f} s") from error
+        if operation.get("status_code", 0) not in _SUCCESS:
+            raise self._unreachable(operation.get("err") or "LXD forgot the operation")
+        return operation
 
     def _request(self, method: str, path: tuple[str, ...], call: dict[str, Any]) -> Metadata | None:
         # Importing pylxd takes 175 ms, which a Lambda pays once and only when it drives a host.
