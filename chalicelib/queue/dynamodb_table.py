@@ -19,8 +19,9 @@ from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
 
 from chalicelib.clock import Clock, SystemClock
-from chalicelib.errors import StoreUnavailableError
+from chalicelib.errors import NotReadyError, StoreUnavailableError
 from chalicelib.queue.dynamodb_errors import FOREIGN, Meaning, meaning, old_item, translate
+from chalicelib.wait import Backoff, Randomness, WaitPolicy, did_not_raise
 
 __all__ = ["Change", "DynamoTable", "Key", "Put", "Raw", "Refused"]
 
@@ -31,8 +32,6 @@ _CONNECT_TIMEOUT_S = 1.0
 _READ_TIMEOUT_S = 2.0
 _LOST_TRIES = 3
 _CONTENDED_TRIES = 10
-_FIRST_WAIT = timedelta(milliseconds=25)
-_LONGEST_WAIT = timedelta(seconds=1)
 _GET_AT_ONCE = 100
 _PUT_AT_ONCE = 25
 _INDEX = "GSI1"
@@ -86,7 +85,7 @@ class DynamoTable:
         name: str,
         *,
         clock: Clock | None = None,
-        jitter: Callable[[], float] | None = None,
+        random: Randomness | None = None,
         on_write_units: Callable[[str, float], None] | None = None,
     ) -> None:
         """Connect to the table that the usual `AWS_*` environment leads to.
@@ -94,13 +93,13 @@ class DynamoTable:
         Args:
             name: the table.
             clock: sleeps between tries; default: the machine's.
-            jitter: gives numbers from 0 to 1 that spread the tries; default: the system's.
+            random: spreads the tries; default: the system's.
             on_write_units: told (verb, units) after each write, index included; default: nobody,
                 and then the answers do not carry them.
         """
         self.name = name
         self.clock = clock or SystemClock()
-        self._jitter = jitter or secrets.SystemRandom().random
+        self._random = random or secrets.SystemRandom()
         self._on_write_units = on_write_units
         self._connection = Connection(
             connect_timeout_seconds=_CONNECT_TIMEOUT_S,
@@ -154,8 +153,7 @@ class DynamoTable:
         requests = [{"PutRequest": {"Item": item}} for item in items]
         for start in range(0, len(requests), _PUT_AT_ONCE):
             page = requests[start : start + _PUT_AT_ONCE]
-            for _ in self._batch(verb, "BatchWriteItem", page, "UnprocessedItems"):
-                pass
+            self._batch(verb, "BatchWriteItem", page, "UnprocessedItems")
 
     def update(self, verb: str, change: Change, *, returning: str = "ALL_NEW") -> Raw | Refused:
         """Change the item and return it as `returning` says (ALL_NEW, UPDATED_OLD)."""
@@ -204,25 +202,32 @@ class DynamoTable:
 
     def _batch(
         self, verb: str, operation: str, page: Any, left_field: str
-    ) -> Iterator[Mapping[str, Any]]:
-        for tries in range(_CONTENDED_TRIES):
-            answer = self._call(verb, operation, {"RequestItems": {self.name: page}})
-            yield answer
-            page = (answer.get(left_field) or {}).get(self.name)
-            if not page:
-                return
-            self._wait(tries)
-        raise StoreUnavailableError(reason=f"{operation} on table {self.name}: items stay undone")
+    ) -> Sequence[Mapping[str, Any]]:
+        answers, left = [], page
+
+        def nothing_is_left() -> bool:
+            nonlocal left
+            answer = self._call(verb, operation, {"RequestItems": {self.name: left}})
+            answers.append(answer)
+            left = (answer.get(left_field) or {}).get(self.name)
+            return not left
+
+        try:
+            _ALL_ITEMS_DONE.wait(nothing_is_left, clock=self.clock, random=self._random)
+        except NotReadyError as error:
+            raise StoreUnavailableError(
+                reason=f"{operation} on table {self.name}: items stay undone"
+            ) from error
+        return answers
 
     def _call(self, verb: str, operation: str, request: Mapping[str, Any]) -> Mapping[str, Any]:
         tries = {Meaning.LOST: _LOST_TRIES, Meaning.CONTENDED: _CONTENDED_TRIES}
-        waits = 0
         repeated = False
-        while True:
+
+        def send() -> Mapping[str, Any]:
+            nonlocal repeated
             try:
-                answer = self._connection.dispatch(
-                    operation, self._with_capacity(operation, request)
-                )
+                return self._connection.dispatch(operation, self._with_capacity(operation, request))
             except FOREIGN as error:
                 meant = meaning(error)
                 if meant is Meaning.REFUSED:
@@ -231,11 +236,11 @@ class DynamoTable:
                 if not tries[meant]:
                     raise translate(error, table=self.name, operation=operation) from error
                 repeated = repeated or meant is Meaning.LOST
-                self._wait(waits)
-                waits += 1
-            else:
-                self._account(verb, answer)
-                return answer
+                raise _AgainError from error
+
+        answer = _ANSWERED.wait(send, clock=self.clock, random=self._random)
+        self._account(verb, answer)
+        return answer
 
     def _with_capacity(self, operation: str, request: Mapping[str, Any]) -> dict[str, Any]:
         counted = self._on_write_units is not None and operation in _WRITES
@@ -250,10 +255,22 @@ class DynamoTable:
         units = sum(one["CapacityUnits"] for one in tables if not one.get("ReadCapacityUnits"))
         self._on_write_units(verb, units)
 
-    def _wait(self, tries_done: int) -> None:
-        # "Full jitter": https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
-        longest = min(_LONGEST_WAIT, _FIRST_WAIT * 2 ** (tries_done + 1))
-        self.clock.sleep(longest * self._jitter())
+
+class _AgainError(Exception):
+    """The call may be sent again. Never leaves this file."""
+
+
+# "Full jitter": https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
+_PAUSE = Backoff(first=timedelta(milliseconds=50), cap=timedelta(seconds=1), jitter=True)
+_ALL_ITEMS_DONE = WaitPolicy(name="a batch that is done", sleep=_PAUSE, tries=_CONTENDED_TRIES)
+# Without a limit of its own: the tries are counted apart, by what their errors mean.
+_ANSWERED = WaitPolicy(
+    name="an answer of DynamoDB",
+    sleep=_PAUSE,
+    tries=None,
+    catch=_AgainError,
+    success=did_not_raise,
+)
 
 
 class _RefusedError(Exception):

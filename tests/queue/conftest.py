@@ -9,6 +9,7 @@ from pynamodb.connection import Connection
 
 from chalicelib.clock import ManualClock
 from chalicelib.queue.dynamodb_table import DynamoTable
+from tests.wait.script import Share
 
 Fault = Callable[[Callable[..., Mapping[str, Any]]], Mapping[str, Any]]
 """Takes the real call; makes it, perhaps with fields changed, or not, and answers or raises."""
@@ -56,7 +57,7 @@ def table(data_table: str, disturbance: Disturbance) -> DynamoTable:
     made = DynamoTable(
         data_table,
         clock=disturbance.clock,
-        jitter=lambda: 1.0,
+        random=Share(1),
         on_write_units=lambda verb, units: disturbance.units.append((verb, units)),
     )
     made._connection.__class__ = DisturbedConnection
