@@ -229,6 +229,35 @@ def _is_true(value: ast.expr) -> bool:
     return not (isinstance(value, ast.Constant) and value.value is False)
 
 
+_WAITING_LOOPS = {
+    "chalicelib/cli/follow.py": "shows what comes; its limit begins anew at each answer",
+    "chalicelib/cli/logs.py": "waits for nothing: shows new lines until it is interrupted",
+    "chalicelib/local/emulator_main.py": "may import nothing of ours, and acts again and again",
+    "chalicelib/transport/ssm.py": "is a clock: a sleep of it ends with the run",
+}
+_WAITING_PACKAGES = ("chalicelib/wait/", "chalicelib/supervisor/")  # the latter is shipped alone
+
+
+@pytest.mark.parametrize("path", _PRODUCT, ids=_name)
+def test_no_loop_sleeps_by_hand(path: Path) -> None:
+    """What is waited for has a name, tries and a limit: a policy of `chalicelib.wait`."""
+    sleeps = [
+        call.lineno
+        for loop in ast.walk(ast.parse(path.read_text()))
+        if isinstance(loop, ast.While | ast.For | ast.AsyncFor)
+        for call in ast.walk(loop)
+        if isinstance(call, ast.Call) and ast.unparse(call.func).rpartition(".")[2] == "sleep"
+    ]
+
+    allowed = _name(path).startswith(_WAITING_PACKAGES) or _name(path) in _WAITING_LOOPS
+    assert allowed or not sleeps
+
+
+@pytest.mark.parametrize("name", _WAITING_LOOPS)
+def test_an_exception_for_a_loop_is_still_needed(name: str) -> None:
+    assert "sleep(" in (_ROOT / name).read_text()
+
+
 def test_no_path_of_a_machine_is_written_down() -> None:
     # Put together so that this file does not hold what it looks for.
     folders = (str(_ROOT).encode() + b"/", b"/wo" + b"rk/main", b"/wo" + b"rk/shared")
