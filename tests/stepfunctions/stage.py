@@ -6,14 +6,23 @@ import json
 import time
 import uuid
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import boto3
 
-__all__ = ["ROLES", "Attempt", "Functions", "Stage", "load_definition", "wait_until"]
+__all__ = [
+    "ROLES",
+    "Attempt",
+    "Execution",
+    "Functions",
+    "Stage",
+    "deploy_function",
+    "load_definition",
+    "wait_until",
+]
 
 ROLES = ("DispatchAttempt", "FinishJob", "RecoverAttempt")
 _ROOT = Path(__file__).resolve().parents[2]
@@ -39,6 +48,42 @@ def wait_until(what: str, check: Callable[[], Any], *, limit_s: float = _LIMIT_S
     return found
 
 
+def deploy_function(
+    url: str,
+    name: str,
+    *,
+    module: str,
+    needs: Sequence[str],
+    variables: Mapping[str, str] | None = None,
+) -> str:
+    """Deploy `handler` of one of the files in `functions/`; return its ARN.
+
+    Args:
+        url: the emulator.
+        name: what the function is called there.
+        module: the file's name without its ending.
+        needs: patterns of the files of `chalicelib` that it imports.
+        variables: its environment; default: empty.
+    """
+    product = _ROOT / "chalicelib"
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as package:
+        package.write(Path(__file__).parent / f"functions/{module}.py", f"{module}.py")
+        for pattern in ("__init__.py", *needs):
+            for path in product.glob(pattern):
+                package.write(path, path.relative_to(_ROOT))
+    made = _client("lambda", url).create_function(
+        FunctionName=name,
+        Runtime="python3.11",
+        Role=_ROLE_ARN,
+        Handler=f"{module}.handler",
+        Code={"ZipFile": archive.getvalue()},
+        Environment={"Variables": dict(variables or {})},
+        Timeout=30,
+    )
+    return str(made["FunctionArn"])
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Functions:
     """The three recorded functions, deployed to the emulator, and the table that they write to.
@@ -60,17 +105,14 @@ class Functions:
             KeySchema=[{"AttributeName": "job", "KeyType": "HASH"}],
             BillingMode="PAY_PER_REQUEST",
         )
-        code = _package()
         arns = {
-            role: _client("lambda", url).create_function(
-                FunctionName=f"recorded-{role}",
-                Runtime="python3.11",
-                Role=_ROLE_ARN,
-                Handler="recorder.handler",
-                Code={"ZipFile": code},
-                Environment={"Variables": {"ROLE": role}},
-                Timeout=30,
-            )["FunctionArn"]
+            role: deploy_function(
+                url,
+                f"recorded-{role}",
+                module="recorder",
+                needs=["errors.py"],
+                variables={"ROLE": role},
+            )
             for role in ROLES
         }
         return cls(url=url, arns=arns)
@@ -106,7 +148,7 @@ class Stage:
         text = json.dumps(definition or load_definition())
         for role, arn in self.functions.arns.items():
             text = text.replace("${" + role + "Arn}", arn)
-        name = f"run-job-{uuid.uuid4().hex[:8]}"
+        name = f"test-{uuid.uuid4().hex[:8]}"
         machine = self.sfn.create_state_machine(name=name, definition=text, roleArn=_ROLE_ARN)
         arn = machine["stateMachineArn"]
         assert isinstance(arn, str)
@@ -127,28 +169,20 @@ class Stage:
         execution = self.sfn.start_execution(**request)["executionArn"]
         return Attempt(stage=self, job=job, request=request, execution=execution)
 
+    def execute(self, definition: Definition, event: Mapping[str, Any]) -> "Execution":
+        """Start an execution of a state machine of the test's own."""
+        started = self.sfn.start_execution(
+            stateMachineArn=self.create_machine(definition), input=json.dumps(event)
+        )
+        return Execution(stage=self, execution=started["executionArn"])
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Attempt:
-    """One execution of `run_job`. `request` is what it was started with."""
+class Execution:
+    """One execution on a stage. `execution` is its ARN."""
 
     stage: Stage
-    job: str
-    request: dict[str, str]
     execution: str
-
-    def calls(self, role: str) -> list[dict[str, Any]]:
-        """Return the events that the function got, in order."""
-        return self.stage.functions.calls(self.job, role)
-
-    def wait_token(self) -> str:
-        """Return the task token, once the dispatching function has it."""
-        event = wait_until("the dispatch", lambda: self.calls("DispatchAttempt"))[0]
-        return str(event["task_token"])
-
-    def succeed(self) -> None:
-        """Report success, as the callback does."""
-        self.stage.sfn.send_task_success(taskToken=self.wait_token(), output="{}")
 
     def status(self) -> str:
         """Return the status of the execution now."""
@@ -176,6 +210,27 @@ class Attempt:
         ]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt(Execution):
+    """One execution of `run_job`. `request` is what it was started with."""
+
+    job: str
+    request: dict[str, str]
+
+    def calls(self, role: str) -> list[dict[str, Any]]:
+        """Return the events that the function got, in order."""
+        return self.stage.functions.calls(self.job, role)
+
+    def wait_token(self) -> str:
+        """Return the task token, once the dispatching function has it."""
+        event = wait_until("the dispatch", lambda: self.calls("DispatchAttempt"))[0]
+        return str(event["task_token"])
+
+    def succeed(self) -> None:
+        """Report success, as the callback does."""
+        self.stage.sfn.send_task_success(taskToken=self.wait_token(), output="{}")
+
+
 @functools.cache  # making one takes longer than any call
 def _client(service: Any, url: str) -> Any:
     return boto3.client(
@@ -185,16 +240,3 @@ def _client(service: Any, url: str) -> Any:
         aws_access_key_id="test",
         aws_secret_access_key="test",  # noqa: S106 - the emulator's root account
     )
-
-
-def _package() -> bytes:
-    archive = io.BytesIO()
-    files = {
-        "recorder.py": Path(__file__).parent / "functions/recorder.py",
-        "chalicelib/__init__.py": _ROOT / "chalicelib/__init__.py",
-        "chalicelib/errors.py": _ROOT / "chalicelib/errors.py",
-    }
-    with zipfile.ZipFile(archive, "w") as package:
-        for name, path in files.items():
-            package.write(path, name)
-    return archive.getvalue()
