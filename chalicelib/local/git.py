@@ -1,12 +1,16 @@
 """Runs git without the user's configuration, hooks or prompts, and without locks on what it reads."""
 
 import os
-import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from chalicelib.errors import LocalStackError
+from chalicelib.shell import command
+from chalicelib.transport import LocalTransport, Result
+
 __all__ = ["arguments", "environment", "run"]
 
+_NO_PROGRAM = 127
 # Not the user's: a build must not depend on it. Repositories of other users may be read.
 _SETTINGS = {
     "safe.directory": "*",
@@ -54,8 +58,13 @@ def environment(folder: Path, **more: str) -> dict[str, str]:
     }
 
 
-def run(command: Sequence[str], *, env: Mapping[str, str]) -> subprocess.CompletedProcess[bytes]:
-    """Run it to its end without input; the caller looks at the status."""
-    return subprocess.run(
-        command, env=dict(env), stdin=subprocess.DEVNULL, capture_output=True, check=False
-    )
+def run(words: Sequence[str], *, env: Mapping[str, str]) -> Result:
+    """Run it to its end without input; the caller looks at the status.
+
+    Raises:
+        LocalStackError: there is no git. No caller could tell that from an answer of git's.
+    """
+    done = LocalTransport(environment=env).run(command(*words), check=False)
+    if done.exit_status == _NO_PROGRAM:
+        raise LocalStackError(reason="there is no git on the PATH", cure="install git")
+    return done

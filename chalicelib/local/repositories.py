@@ -113,8 +113,8 @@ def _held(repositories: Path, name: str) -> Iterator[None]:
 def _git(repositories: Path, where: Path, *words: str, **more: str) -> str:
     env = git.environment(repositories, **more)
     done = git.run(git.arguments(where, *words), env=env)
-    if done.returncode:
-        said = done.stderr.decode("utf-8", "replace").strip() or f"status {done.returncode}"
+    if done.exit_status:
+        said = done.stderr.decode("utf-8", "replace").strip() or f"status {done.exit_status}"
         raise LocalStackError(
             reason=f"git {words[0]} failed in {where}: {said}",
             cure=f"see whether `git -C {where} status` works",
@@ -131,7 +131,7 @@ def _is_repository(source: Path, repositories: Path) -> bool:
     top = git.run(git.arguments(source, "rev-parse", "--show-toplevel"), env=env)
     if bare.stdout.strip() == b"true":
         return True
-    return not top.returncode and Path(top.stdout.decode().strip()).resolve() == source
+    return not top.exit_status and Path(top.stdout.decode().strip()).resolve() == source
 
 
 def _make_bare(bare: Path, source: Path, repositories: Path) -> None:
@@ -144,7 +144,7 @@ def _make_bare(bare: Path, source: Path, repositories: Path) -> None:
 def _fetch(source: Path, bare: Path, repositories: Path) -> tuple[str, bool]:
     env = git.environment(repositories)
     head = git.run(git.arguments(source, "rev-parse", "--verify", "--quiet", "HEAD"), env=env)
-    if head.returncode:
+    if head.exit_status:
         raise LocalStackError(
             reason=f"{source} has no commit yet", cure="git add and git commit, then build"
         )

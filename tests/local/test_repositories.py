@@ -124,3 +124,14 @@ def test_hooks_and_monitors_of_the_source_do_not_run(
     import_repository(repository, tmp_path / "forge")
 
     assert not sprung.exists()
+
+
+def test_a_machine_without_git_is_told_so(
+    repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path / "nothing"))
+
+    with pytest.raises(LocalStackError) as caught:
+        import_repository(repository, tmp_path / "forge")
+
+    assert "there is no git" in caught.value.reason
