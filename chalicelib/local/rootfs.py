@@ -4,14 +4,16 @@ Fewer files make faster containers: LXD walks every file of what it copies. So n
 message catalogues, no package lists.
 """
 
+import os
 import shutil
-import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from chalicelib.errors import LocalStackError
+from chalicelib.errors import CommandFailedError, LocalStackError
 from chalicelib.local.packages import find_program
+from chalicelib.shell import command
+from chalicelib.transport import LocalTransport
 
 __all__ = ["FILES", "MASKED", "PACKAGES", "REMOVED", "UNWANTED", "USER", "FileSpec", "finish"]
 
@@ -163,13 +165,14 @@ def _empty(folder: Path) -> None:
             path.unlink()
 
 
-def _in_root(root: Path, *command: str) -> None:
+def _in_root(root: Path, *words: str) -> None:
     chroot = find_program("chroot") or "chroot"
-    done = subprocess.run(
-        [chroot, str(root), *command], capture_output=True, text=True, check=False
-    )
-    if done.returncode:
+    machine = LocalTransport(environment=os.environ)  # a proxy's settings are in it
+    try:
+        machine.run(command(chroot, root, *words))
+    except CommandFailedError as error:
+        said = error.stderr.decode(errors="replace").strip()
         raise LocalStackError(
-            reason=f"{command[0]} failed in the new image: {done.stderr.strip()}",
+            reason=f"{words[0]} failed in the new image: {said}",
             cure="run the same command again; the image is then made anew",
-        )
+        ) from error
