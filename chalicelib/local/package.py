@@ -11,7 +11,6 @@ import json
 import os
 import re
 import shutil
-import subprocess
 import sys
 import zipfile
 from collections.abc import Iterable, Mapping
@@ -23,6 +22,8 @@ from typing import Any
 import yaml
 
 from chalicelib.errors import LocalStackError
+from chalicelib.shell import command
+from chalicelib.transport import LocalTransport
 
 __all__ = ["Package", "fingerprint", "package"]
 
@@ -209,14 +210,13 @@ def _variables(function: str, environment: Mapping[str, str]) -> dict[str, Any]:
 
 def _run_chalice(project: Path, merge: Path) -> dict[str, Any]:
     chalice = Path(sys.executable).with_name("chalice")
-    command = [str(chalice), "package", "--merge-template", str(merge), "packaged"]
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
     environment = {**kept, "AWS_DEFAULT_REGION": "us-east-1", "PYTHONDONTWRITEBYTECODE": "1"}
-    done = subprocess.run(
-        command, cwd=project, env=environment, capture_output=True, text=True, check=False
-    )
-    if done.returncode:
-        lines = (done.stdout + done.stderr).splitlines()[-_TAIL_LINES:]
+    packing = command(chalice, "package", "--merge-template", merge, "packaged")
+    done = LocalTransport(environment=environment, cwd=project).run(packing, check=False)
+    if not done.ok:
+        said = (done.stdout + done.stderr).decode(errors="replace")
+        lines = said.splitlines()[-_TAIL_LINES:]
         raise LocalStackError(
             reason="\n  ".join(["chalice cannot package the application:", *lines]),
             cure="repair what it names; ./berth check finds most of it",
