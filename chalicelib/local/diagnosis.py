@@ -7,7 +7,6 @@ import os
 import platform
 import shutil
 import socket
-import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,6 +15,8 @@ from typing import Literal
 
 from chalicelib.local import packages, processes
 from chalicelib.local.places import Places
+from chalicelib.shell import command
+from chalicelib.transport import LocalTransport
 
 __all__ = ["LXD_SOCKETS", "Finding", "examine"]
 
@@ -116,8 +117,9 @@ def _firewall() -> Finding:
     nft = packages.find_program("nft")
     if nft is None or os.geteuid() != 0:
         return _finding("nftables", "not looked at: that takes root and nft")
-    done = subprocess.run([nft, "list", "tables"], capture_output=True, text=True, check=False)
-    trouble = f"refused: {done.stderr.strip()}" if done.returncode else ""
+    done = LocalTransport().run(command(nft, "list", "tables"), check=False)
+    said = done.stderr.decode(errors="replace").strip()
+    trouble = "" if done.ok else f"refused: {said}"
     return _finding("nftables", "answers", trouble, "modprobe nf_tables, or another kernel")
 
 
