@@ -6,15 +6,16 @@ bridge their ports are isolated, and nothing is forwarded from the bridge back i
 """
 
 import json
-import subprocess
 from collections.abc import Iterator
 from ipaddress import IPv4Interface, IPv4Network, ip_address
 from pathlib import Path
 
-from chalicelib.errors import LocalStackError
+from chalicelib.errors import CommandFailedError, LocalStackError
 from chalicelib.fleet.lxd_api import LxdApi
 from chalicelib.fleet.slots import MOST_SLOTS
 from chalicelib.local.packages import find_program
+from chalicelib.shell import command
+from chalicelib.transport import LocalTransport
 
 __all__ = ["BRIDGE", "ensure_bridge", "put_rules", "remove_rules", "rules"]
 
@@ -124,14 +125,13 @@ def remove_rules() -> None:
     _run(["nft", "-f", "-"], f"table inet {TABLE} {{\n}}\ndelete table inet {TABLE}\n")
 
 
-def _run(command: list[str], given: str = "") -> str:
-    program = find_program(command[0]) or command[0]
-    done = subprocess.run(
-        [program, *command[1:]], input=given, capture_output=True, text=True, check=False
-    )
-    if done.returncode:
+def _run(words: list[str], given: str = "") -> str:
+    program = find_program(words[0]) or words[0]
+    try:
+        return LocalTransport().run(command(program, *words[1:]), stdin=given.encode()).text
+    except CommandFailedError as error:
+        said = error.stderr.decode(errors="replace").strip()
         raise LocalStackError(
-            reason=f"{command[0]} failed: {done.stderr.strip()}",
+            reason=f"{words[0]} failed: {said}",
             cure="the kernel needs nf_tables with NAT and reject; Debian's own has them",
-        )
-    return done.stdout
+        ) from error
