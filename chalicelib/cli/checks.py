@@ -1,6 +1,7 @@
 """`berth test` runs everything; `berth check` the part that takes a minute or two."""
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -10,6 +11,8 @@ from chalicelib.cli.frame import command_parser, paint
 from chalicelib.errors import LocalStackError
 from chalicelib.local.package import package
 from chalicelib.local.places import ROOT
+from chalicelib.shell import command, duplicate, redirect
+from chalicelib.transport import LocalTransport
 
 __all__ = ["check", "test"]
 
@@ -29,6 +32,7 @@ def test(arguments: Sequence[str]) -> int:
         examples=["./berth test", "./berth test tests/queue -k claim", "./berth test -m 'not lxd'"],
     )
     _, passed_on = parser.parse_known_args(arguments)
+    # Not by a transport: pytest gets the terminal itself, for its colours, its width and its debugger.
     pytest = [sys.executable, "-m", "pytest"]
     if passed_on:
         return min(1, subprocess.run([*pytest, *passed_on], cwd=ROOT, check=False).returncode)
@@ -85,17 +89,11 @@ def _checks(template: Path) -> dict[str, list[str]]:
     }
 
 
-def _passes(name: str, command: Sequence[str]) -> bool:
-    done = subprocess.run(
-        command,
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-        check=False,
-    )
-    return _said(name, (done.stdout.splitlines() or ["no output"]) if done.returncode else [])
+def _passes(name: str, words: Sequence[str]) -> bool:
+    both = redirect(command(*words), duplicate(2, 1))
+    inherited = os.environ  # noqa: TID251 - handed on to the tools as it is: their caches, a proxy
+    done = LocalTransport(environment=inherited, cwd=ROOT).run(both, check=False)
+    return _said(name, [] if done.ok else done.lines or ["no output"])
 
 
 def _said(name: str, complaints: Sequence[str]) -> bool:
