@@ -17,6 +17,10 @@ BENCHES = {
         "chalicelib.cli.bench_pickup:bench_pickup",
         "webhook to first output of the first step",
     ),
+    "shell": (
+        "chalicelib.cli.bench_shell:bench_shell",
+        "a command, here and over SSH, beside subprocess, paramiko, plumbum and sh",
+    ),
     "wait": (
         "chalicelib.cli.bench_wait:bench_wait",
         "overhead of a wait, beside tenacity and stamina",

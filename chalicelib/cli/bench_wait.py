@@ -5,7 +5,6 @@ that each sees the same machine. A hand-written loop is measured too and taken o
 installed for this alone, and with their logging off.
 """
 
-import site
 import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -15,17 +14,13 @@ from types import SimpleNamespace
 from typing import Any
 
 from chalicelib.cli.frame import command_parser, print_json, print_table
+from chalicelib.cli.rivals import make_importable
 from chalicelib.clock import SystemClock
-from chalicelib.local.install import Environment, is_current, make_current
-from chalicelib.local.places import ROOT
 from chalicelib.local.progress import Progress
 from chalicelib.wait import WaitPolicy, did_not_raise, wait_for
 
-__all__ = ["RIVALS", "Case", "bench_wait", "figures_of", "measure"]
+__all__ = ["Case", "bench_wait", "figures_of", "measure"]
 
-RIVALS = Environment(
-    name="tenacity and stamina", folder=".berth/bench", requirements=("requirements-bench.txt",)
-)
 _TRIES = 5
 _CALLS = 500
 _DIGITS = 2
@@ -60,10 +55,7 @@ def bench_wait(arguments: Sequence[str]) -> int:
     asked = parser.parse_args(arguments)
 
     progress = Progress()
-    if not is_current(ROOT, RIVALS):
-        make_current(ROOT, RIVALS, progress)
-    for folder in (ROOT / RIVALS.folder).glob("lib/python*/site-packages"):
-        site.addsitedir(str(folder))
+    make_importable(progress)
     cases = _cases(import_module("tenacity"), import_module("stamina"))
     with progress.step(f"{asked.rounds} rounds, in turns"):
         figures = {case.name: figures_of(measure(case, asked.rounds)) for case in cases}

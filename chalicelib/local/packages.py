@@ -27,12 +27,21 @@ LXD_PROGRAMS = {
 }
 _SHELLS = {"bash": "bash", "busybox": "busybox", "dash": "dash"}
 """What scripts are rendered for, and tested on."""
+_SSHD = {"sshd": "openssh-server", "ssh-keygen": "openssh-client"}
+"""What the SSH transport is tested on, and measured with."""
 
 _NEEDS = {
     "up": LXD_PROGRAMS,
     "build": LXD_PROGRAMS,
-    "bench": LXD_PROGRAMS,
-    "test": {**LXD_PROGRAMS, **_SHELLS, "chromium": "chromium", "chromedriver": "chromium-driver"},
+    "bench": {**LXD_PROGRAMS, **_SSHD},
+    "test": {
+        **LXD_PROGRAMS,
+        **_SHELLS,
+        **_SSHD,
+        "sudo": "sudo",
+        "chromium": "chromium",
+        "chromedriver": "chromium-driver",
+    },
     "check": {"git": "git", **_SHELLS},
 }
 _MORE_FOLDERS = ("/usr/local/sbin", "/usr/sbin", "/sbin", "/snap/bin")
