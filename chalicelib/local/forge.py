@@ -2,6 +2,9 @@
 
 It only reads. Names and commits are matched against strict patterns before git sees them, and git
 reads objects, not files, so no request can reach outside a repository.
+
+Git is started by asyncio and not by a transport: it stands between two ends of a socket on the loop
+that serves them, and a transport, which waits in a thread, would hold one for each fetch.
 """
 
 import asyncio
