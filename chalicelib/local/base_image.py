@@ -8,19 +8,21 @@ a folder of its own and put in place by renaming.
 import fcntl
 import hashlib
 import json
+import os
 import platform
 import re
 import shutil
-import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from chalicelib.errors import LocalStackError
+from chalicelib.errors import CommandFailedError, LocalStackError
 from chalicelib.local import rootfs
 from chalicelib.local.packages import find_program
 from chalicelib.local.progress import Progress
+from chalicelib.shell import command
+from chalicelib.transport import LocalTransport
 
 __all__ = ["archive", "extra_certificates", "recipe"]
 
@@ -96,7 +98,7 @@ def _build(build: Path, progress: Progress, certificates: Mapping[str, str]) -> 
     root = build / "rootfs"
     build.chmod(0o755)
     with progress.step("making the base image with debootstrap (about a minute)"):
-        command = [
+        debootstrap = [
             find_program("debootstrap") or "debootstrap",
             "--variant=minbase",
             f"--include={','.join(rootfs.PACKAGES)}",
@@ -104,7 +106,7 @@ def _build(build: Path, progress: Progress, certificates: Mapping[str, str]) -> 
             str(root),
             *_mirror(),
         ]
-        _run(command, progress)
+        _run(debootstrap, progress)
         rootfs.finish(root, certificates)
     metadata = {
         "architecture": platform.machine(),
@@ -142,30 +144,26 @@ def _sources(text: str) -> Iterator[tuple[str, list[str]]]:
             yield fields["uris"][0], fields.get("suites", [])
 
 
-def _run(command: list[str], progress: Progress) -> None:
-    process = subprocess.Popen(
-        command,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-    )
+def _run(words: list[str], progress: Progress) -> None:
+    machine = LocalTransport(environment=os.environ)  # a proxy's settings are in it
     tail: list[str] = []
-    with process:
-        for line in process.stdout or ():
-            tail = [*tail, line.rstrip()][-_TAIL_LINES:]
-            progress.detail(line.removeprefix("I: "))
-    if process.returncode:
+    try:
+        with machine.stream(command(*words)) as running:
+            for _, line in running.lines():
+                tail = [*tail, line.rstrip()][-_TAIL_LINES:]
+                progress.detail(line.removeprefix("I: "))
+            running.result()
+    except CommandFailedError as error:
         raise LocalStackError(
-            reason="\n  ".join([f"{Path(command[0]).name} failed:", *tail]),
+            reason="\n  ".join([f"{Path(words[0]).name} failed:", *tail]),
             cure="check the network and the room on the disk, then run the same command again",
-        )
+        ) from error
 
 
 def _remove_tree(folder: Path) -> None:
     """Remove a build folder with what an interrupted debootstrap left mounted in it."""
     mounts = [line.split()[1] for line in Path("/proc/mounts").read_text().splitlines()]
+    machine = LocalTransport()
     for mount in reversed([path for path in mounts if Path(path).is_relative_to(folder)]):
-        subprocess.run(["umount", "--lazy", mount], capture_output=True, check=False)
+        machine.run(command("umount", "--lazy", mount), check=False)
     shutil.rmtree(folder)

@@ -1,8 +1,11 @@
 import io
+import os
+import subprocess
 from pathlib import Path
 
 import pytest
 
+from chalicelib.errors import LocalStackError
 from chalicelib.local import base_image
 from chalicelib.local.base_image import archive, recipe
 from chalicelib.local.progress import Progress
@@ -63,3 +66,23 @@ def test_what_an_interrupted_run_left_is_removed(tmp_path: Path) -> None:
     archive(tmp_path, Progress(io.StringIO()), certificates={})
 
     assert not (tmp_path / "build-abc").exists()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounting takes root")
+def test_what_an_interrupted_run_left_mounted_is_unmounted(tmp_path: Path) -> None:
+    (tmp_path / f"base-{recipe({})}.tar").touch()
+    mounted = tmp_path / "build-abc/rootfs/proc"
+    mounted.mkdir(parents=True)
+    subprocess.run(["mount", "-t", "tmpfs", "none", mounted], check=True)
+
+    archive(tmp_path, Progress(io.StringIO()), certificates={})
+
+    assert not (tmp_path / "build-abc").exists()
+
+
+def test_a_program_that_fails_is_quoted_with_its_last_words() -> None:
+    with pytest.raises(LocalStackError) as caught:
+        base_image._run(["ls", "/no such folder"], Progress(io.StringIO()))
+
+    assert "ls failed:" in caught.value.reason
+    assert "no such folder" in caught.value.reason
