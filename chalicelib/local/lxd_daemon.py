@@ -8,7 +8,6 @@ import fcntl
 import os
 import signal
 import socket
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,6 +19,8 @@ from chalicelib.errors import LocalStackError, NotReadyError
 from chalicelib.local import processes
 from chalicelib.local.packages import find_program
 from chalicelib.local.progress import Progress
+from chalicelib.shell import command
+from chalicelib.transport import LocalTransport
 from chalicelib.wait import WaitPolicy
 
 __all__ = ["Lxd", "exclusive", "find_socket", "require_machine", "start", "stop"]
@@ -85,7 +86,7 @@ def _knows_btrfs() -> bool:
 
     modprobe = find_program("modprobe")
     if not known() and modprobe:
-        subprocess.run([modprobe, "btrfs"], capture_output=True, check=False)
+        LocalTransport().run(command(modprobe, "btrfs"), check=False)
     return known()
 
 
@@ -120,10 +121,10 @@ def start(state_dir: Path, progress: Progress) -> Lxd:
 
 
 def _start_unit() -> Path:
+    machine = LocalTransport()
     for path, unit in _SOCKETS.items():
-        known = subprocess.run(["systemctl", "cat", unit], capture_output=True, check=False)
-        if known.returncode == 0:
-            subprocess.run(["systemctl", "start", unit], capture_output=True, check=False)
+        if machine.run(command("systemctl", "cat", unit), check=False).ok:
+            machine.run(command("systemctl", "start", unit), check=False)
             return _wait_answer(path, cure=f"journalctl -u {unit} says what went wrong")
     raise _no_lxd()
 
