@@ -5,8 +5,8 @@ of a golden container by LXD's own client) is taken between the builds, so that 
 machine. Nothing here asserts a time: the machine is shared.
 """
 
+import os
 import statistics
-import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -25,6 +25,8 @@ from chalicelib.fleet.slots import golden_name
 from chalicelib.local.places import Places
 from chalicelib.local.progress import Progress
 from chalicelib.local.repositories import ImportedRepository, import_repository
+from chalicelib.shell import command
+from chalicelib.transport import LocalTransport
 from chalicelib.wait import WaitPolicy
 
 __all__ = ["Pickup", "bench_pickup", "hops_of", "percentile"]
@@ -167,17 +169,19 @@ def _wait(policy: WaitPolicy, f: Callable[[], T]) -> T:
 
 def _floor(places: Places) -> float:
     """Return the seconds that LXD's own client takes to copy, start and first exec."""
-    lxc = ["lxc", "--project", places.lxd_project]
+    inherited = os.environ  # noqa: TID251 - handed on as it is: the client's settings, its PATH
+    machine = LocalTransport(environment=inherited)
+    lxc = ("lxc", "--project", places.lxd_project)
     name = "berth-floor"
     started = time.monotonic()
-    for command in (
+    for words in (
         ["copy", golden_name(places.lxd_project, "base", 0), name],
         ["start", name],
         ["exec", name, "--", "true"],
     ):
-        subprocess.run([*lxc, *command], check=True, capture_output=True)
+        machine.run(command(lxc, words))
     taken = time.monotonic() - started
-    subprocess.run([*lxc, "delete", "--force", name], check=True, capture_output=True)
+    machine.run(command(lxc, "delete", "--force", name))
     return taken
 
 
