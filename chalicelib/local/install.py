@@ -3,6 +3,10 @@
 Run by the launcher before any of them exists: standard library only, and nothing that imports more.
 A stamp in each environment says for which requirement files it was made; a marker says that an
 installation has begun, so that an interrupted one is made again from nothing.
+
+pip and venv are not started by a transport: what that starts has a session of its own and none of
+our open files. They have to end with us at Ctrl-C and a hang-up, and pip, if we alone are killed, to
+go on holding the lock.
 """
 
 import fcntl
