@@ -132,6 +132,8 @@ def _run(command: Sequence[str], progress: Progress) -> None:
 
 
 def _call(command: Sequence[str], progress: Progress) -> tuple[int, list[str]]:
+    # Not by a transport, which at Ctrl-C ends all it started, by SIGKILL after two seconds: a dpkg
+    # that is killed leaves the system half installed. apt-get gets the signal itself, and ends in order.
     process = subprocess.Popen(
         list(command),
         stdin=subprocess.DEVNULL,
