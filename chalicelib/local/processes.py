@@ -90,6 +90,8 @@ def start(
     folder.mkdir(parents=True, exist_ok=True)
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as output:
+        # Not by `transport.start`: what that starts is not our child, and the id of one that ended
+        # at once could be another's before its start time is read. A missing program is raised here.
         process = subprocess.Popen(
             list(command),
             stdin=subprocess.DEVNULL,
