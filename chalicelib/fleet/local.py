@@ -98,6 +98,9 @@ class Supervisors:
 
     def _spawn(self, directory: Path) -> None:
         _started[:] = [child for child in _started if child.poll() is None]  # leaves no zombies
+        # Not by `transport.start`, whose shell returns before the program has taken its place: the
+        # command line that `alive` looks for would not be there yet, and a second supervisor could
+        # be started. After this call it is there, or the system has said why not.
         with (directory / "supervisor.out").open("ab") as output:
             child = subprocess.Popen(  # noqa: S603 (our own program, its arguments are ours)
                 ["python3", "-I", str(self._put_program()), str(directory)],  # noqa: S607 (its PATH is ours)
