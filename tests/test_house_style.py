@@ -258,6 +258,59 @@ def test_an_exception_for_a_loop_is_still_needed(name: str) -> None:
     assert "sleep(" in (_ROOT / name).read_text()
 
 
+_STARTERS = {
+    "chalicelib/cli/bench_shell.py": "measures the transport against it",
+    "chalicelib/cli/checks.py": "pytest gets the terminal itself",
+    "chalicelib/fleet/local.py": "a supervisor has to be found by its command line at once",
+    "chalicelib/local/forge.py": "asyncio's: git stands between two ends of a socket on a loop",
+    "chalicelib/local/install.py": "pip and venv end with us, and pip holds our lock",
+    "chalicelib/local/packages.py": "a dpkg that is killed leaves the system half installed",
+    "chalicelib/local/processes.py": "daemons are children, known by their start time",
+    "chalicelib/local/sidecar.py": "its server is a child, and ends with the tests",
+    "chalicelib/local/sshd.py": "makes keys for tests and measurements",
+    "chalicelib/transport/local.py": "is the driver",
+}
+_STARTING_PACKAGE = "chalicelib/supervisor/"  # shipped to hosts alone, standard library only
+_STARTING = {"subprocess", "pty"}
+_STARTS = {
+    *("asyncio.create_subprocess_exec", "asyncio.create_subprocess_shell"),
+    *("os.posix_spawn", "os.posix_spawnp", "os.spawnv", "os.spawnve", "os.spawnvp", "os.spawnlp"),
+}
+
+
+def _starts_programs(tree: ast.Module) -> bool:
+    """Whether the module imports what starts programs, or calls what does."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import) and {each.name for each in node.names} & _STARTING:
+            return True
+        if isinstance(node, ast.ImportFrom) and node.module in _STARTING:
+            return True
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in _STARTS:
+            return True
+    return False
+
+
+@pytest.mark.parametrize("path", _PRODUCT, ids=_name)
+def test_commands_are_run_by_a_transport(path: Path) -> None:
+    """It quotes, limits, ends and redacts in one way. What cannot use it is listed, with the reason."""
+    allowed = _name(path).startswith(_STARTING_PACKAGE) or _name(path) in _STARTERS
+
+    assert allowed or not _starts_programs(ast.parse(path.read_text()))
+
+
+@pytest.mark.parametrize("name", _STARTERS)
+def test_an_exception_for_a_program_is_still_needed(name: str) -> None:
+    assert _starts_programs(ast.parse((_ROOT / name).read_text()))
+
+
+@pytest.mark.parametrize(
+    "code",
+    ["import subprocess", "from subprocess import run", "asyncio.create_subprocess_exec('ls')"],
+)
+def test_a_program_that_is_started_would_be_found(code: str) -> None:
+    assert _starts_programs(ast.parse(code))
+
+
 def test_no_path_of_a_machine_is_written_down() -> None:
     # Put together so that this file does not hold what it looks for.
     folders = (str(_ROOT).encode() + b"/", b"/wo" + b"rk/main", b"/wo" + b"rk/shared")
