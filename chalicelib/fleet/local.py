@@ -14,12 +14,15 @@ import signal
 import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from datetime import timedelta
 from pathlib import Path
 
-from chalicelib.errors import HostUnreachableError
+from chalicelib.clock import SteadyClock
+from chalicelib.errors import HostUnreachableError, NotReadyError
 from chalicelib.fleet.protocol import AttemptPlan
 from chalicelib.model import attempt_name
 from chalicelib.model.names import ATTEMPT_NAME
+from chalicelib.wait import WaitPolicy
 
 __all__ = ["Supervisors"]
 
@@ -30,6 +33,11 @@ _ENVIRONMENT = {
 """All that a supervisor inherits: a Lambda's environment holds its credentials."""
 
 _FULL = 0.01
+_FOUND = WaitPolicy(
+    name="a supervisor's command line",
+    sleep=timedelta(milliseconds=1),
+    timeout=timedelta(seconds=10),
+)
 _started: list[subprocess.Popen[bytes]] = []
 
 
@@ -98,9 +106,7 @@ class Supervisors:
 
     def _spawn(self, directory: Path) -> None:
         _started[:] = [child for child in _started if child.poll() is None]  # leaves no zombies
-        # Not by `transport.start`, whose shell returns before the program has taken its place: the
-        # command line that `alive` looks for would not be there yet, and a second supervisor could
-        # be started. After this call it is there, or the system has said why not.
+        # Not by `transport.start`: only a child can be told to have ended before it was ever found.
         with (directory / "supervisor.out").open("ab") as output:
             child = subprocess.Popen(  # noqa: S603 (our own program, its arguments are ours)
                 ["python3", "-I", str(self._put_program()), str(directory)],  # noqa: S607 (its PATH is ours)
@@ -112,6 +118,21 @@ class Supervisors:
                 start_new_session=True,
             )
         _started.append(child)
+        self._wait_found(child)
+
+    def _wait_found(self, child: "subprocess.Popen[bytes]") -> None:
+        """Wait until `alive` sees it: Linux shows an empty command line for a moment after an exec.
+
+        One in eight was empty right after the start (Linux 6.18, 2026-11-26). A task that looks then
+        would start a second supervisor.
+        """
+        try:
+            _FOUND.wait(
+                lambda: _arguments(child.pid) or child.poll() is not None, clock=SteadyClock()
+            )
+        except NotReadyError as error:
+            reason = f"supervisor {child.pid} does not start"
+            raise HostUnreachableError(host=self._host, reason=reason) from error
 
     def _put_program(self) -> Path:
         digest = hashlib.sha256(self._program).hexdigest()[:16]

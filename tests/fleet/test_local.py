@@ -81,6 +81,15 @@ def test_a_second_start_finds_the_first_and_brings_the_newer_ticket(
     assert seen_by(supervisors)["pid"] == first
 
 
+def test_a_started_supervisor_is_found_at_once(supervisors: Supervisors) -> None:
+    """Its command line is empty for a moment after the start, in one of eight."""
+    for fence in range(1, 21):
+        supervisors.start(replace(plan_of(), fence=fence))
+
+        assert supervisors.alive(JOB, fence)
+        supervisors.kill(JOB, fence, timeout_s=10)
+
+
 def test_a_supervisor_that_died_is_started_again(supervisors: Supervisors) -> None:
     supervisors.start(plan_of())
     seen_by(supervisors)
