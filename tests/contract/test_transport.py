@@ -1,20 +1,18 @@
-"""What every driver of a transport must do: the fake, this machine, SSH, SSM and LXD."""
+"""What every driver of a transport must do: this machine, SSH, SSM and LXD."""
 
 import hashlib
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
-from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chalicelib.errors import (
     CommandCancelledError,
     CommandFailedError,
     CommandTimeoutError,
-    FenceLostError,
 )
 from chalicelib.shell import (
     Node,
@@ -31,20 +29,12 @@ from chalicelib.shell import (
     redirect,
     script,
     subshell,
-    within,
 )
 from chalicelib.transport import (
-    AsUser,
     Chunk,
-    Fenced,
-    InFolder,
     Transport,
-    WithEnvironment,
-    process_running,
-    start,
 )
-from chalicelib.transport.files import put_script
-from tests.contract.transports import REAL, Site
+from tests.contract.transports import Site
 
 pytestmark = pytest.mark.timeout(300)  # the first to use LXD may make the image
 
@@ -102,10 +92,10 @@ def test_a_missing_program_is_said(site: Site) -> None:
 
 
 @pytest.mark.parametrize(("signal", "status"), [("KILL", 137), ("TERM", 143), ("HUP", 129)])
-def test_a_signal_is_a_status_above_128(real_site: Site, signal: str, status: int) -> None:
+def test_a_signal_is_a_status_above_128(site: Site, signal: str, status: int) -> None:
     killed = command("kill", "-s", signal, Raw("$$"))
 
-    assert real_site.transport.run(killed, check=False).exit_status == status
+    assert site.transport.run(killed, check=False).exit_status == status
 
 
 def test_all_bytes_come_and_go(site: Site) -> None:
@@ -140,21 +130,17 @@ def test_floods_on_both_streams_arrive_whole(site: Site) -> None:
         assert not chunk.data.strip(b"\0")
         arrived[chunk.stream] += len(chunk.data)
 
-    both = (
-        script(flood, _on_stderr(flood))
-        if site.name == "memory"
-        else script(background(flood), _on_stderr(flood), "wait")
-    )
+    both = script(background(flood), _on_stderr(flood), "wait")
     result = site.transport.run(both, on_output=count)
 
     assert arrived == {"stdout": size, "stderr": size}
     assert len(result.stdout) == 64 * 1024
 
 
-def test_a_slow_reader_loses_nothing(real_site: Site) -> None:
+def test_a_slow_reader_loses_nothing(site: Site) -> None:
     """The reader stands still until another command has run; then it reads on."""
-    transport, seen, digest = real_site.transport, 0, hashlib.sha256()
-    size = min(real_site.flood_bytes, 20_000_000)
+    transport, seen, digest = site.transport, 0, hashlib.sha256()
+    size = min(site.flood_bytes, 20_000_000)
     numbers = q("seq -w 100000000 {last}", last=100_000_000 + size // 10 - 1)
 
     with transport.stream(numbers) as running:
@@ -189,36 +175,36 @@ def test_a_failure_is_told_at_the_end_of_a_stream(site: Site) -> None:
         running.result()
 
 
-def test_leaving_a_stream_ends_the_command(real_site: Site) -> None:
-    if not real_site.streams:
+def test_leaving_a_stream_ends_the_command(site: Site) -> None:
+    if not site.streams:
         pytest.skip("SSM gives output at the end only")
-    with real_site.transport.stream(script(println(Raw("$$")), "sleep 500")) as running:
+    with site.transport.stream(script(println(Raw("$$")), "sleep 500")) as running:
         pid = int(next(iter(running)).data)
 
-    assert not _alive(real_site.transport, pid)
+    assert not _alive(site.transport, pid)
 
 
-def test_a_time_out_ends_all_that_was_started(real_site: Site) -> None:
+def test_a_time_out_ends_all_that_was_started(site: Site) -> None:
     """In a session of its own, with an environment of its own, or just in the background."""
     children = ("setsid sleep 501", "env -i sleep 502", "sleep 503")
     started = [script(background(each), println(Raw("$!"))) for each in children]
 
     with pytest.raises(CommandTimeoutError) as caught:
-        real_site.transport.run(script(println(Raw("$$")), *started, "sleep 504"), timeout_s=1.5)
+        site.transport.run(script(println(Raw("$$")), *started, "sleep 504"), timeout_s=1.5)
 
     pids = [int(line) for line in caught.value.stdout.split()]
     assert len(pids) == 4
-    assert [pid for pid in pids if _alive(real_site.transport, pid)] == []
+    assert [pid for pid in pids if _alive(site.transport, pid)] == []
     assert caught.value.timeout_s == 1.5
 
 
-def test_what_ignores_the_first_signal_is_ended_too(real_site: Site) -> None:
+def test_what_ignores_the_first_signal_is_ended_too(site: Site) -> None:
     stubborn = script(command("trap", "", "TERM"), println(Raw("$$")), "sleep 505", "sleep 505")
 
     with pytest.raises(CommandTimeoutError) as caught:
-        real_site.transport.run(stubborn, timeout_s=1.5)
+        site.transport.run(stubborn, timeout_s=1.5)
 
-    assert not _alive(real_site.transport, int(caught.value.stdout))
+    assert not _alive(site.transport, int(caught.value.stdout))
 
 
 def test_a_time_out_is_an_error(site: Site) -> None:
@@ -235,7 +221,7 @@ def test_a_command_is_cancelled_from_elsewhere(site: Site) -> None:
         site.transport.run("sleep 500", cancel=cancel)
 
 
-def test_what_the_caller_raises_ends_the_command(real_site: Site) -> None:
+def test_what_the_caller_raises_ends_the_command(site: Site) -> None:
     seen: list[bytes] = []
 
     def refuse(chunk: Chunk) -> None:
@@ -243,38 +229,36 @@ def test_what_the_caller_raises_ends_the_command(real_site: Site) -> None:
         raise LookupError("enough")
 
     # SSM gives output at the end only.
-    rest = "sleep 506" if real_site.streams else "true"
+    rest = "sleep 506" if site.streams else "true"
     with pytest.raises(LookupError, match="enough"):
-        real_site.transport.run(script(println(Raw("$$")), rest), on_output=refuse)
+        site.transport.run(script(println(Raw("$$")), rest), on_output=refuse)
 
-    assert not _alive(real_site.transport, int(seen[0]))
+    assert not _alive(site.transport, int(seen[0]))
 
 
-def test_what_the_input_raises_is_raised(real_site: Site) -> None:
+def test_what_the_input_raises_is_raised(site: Site) -> None:
     def broken() -> Iterator[bytes]:
         yield b"begun"
         raise LookupError("no more")
 
     with pytest.raises(LookupError, match="no more"):
-        real_site.transport.run("cat", stdin=broken())
+        site.transport.run("cat", stdin=broken())
 
 
-def test_a_background_child_is_not_waited_for(real_site: Site) -> None:
+def test_a_background_child_is_not_waited_for(site: Site) -> None:
     left = script(background("sleep 30"), println(Raw("$!")))
 
-    result = real_site.transport.run(left, timeout_s=20)
+    result = site.transport.run(left, timeout_s=20)
 
-    assert _alive(real_site.transport, int(result.text))
-    real_site.transport.run(q("kill -9 {pid}", pid=result.text))
+    assert _alive(site.transport, int(result.text))
+    site.transport.run(q("kill -9 {pid}", pid=result.text))
 
 
-def test_a_secret_reaches_the_command_and_nothing_else(real_site: Site) -> None:
+def test_a_secret_reaches_the_command_and_nothing_else(site: Site) -> None:
     secret = Secret("sword" + "fish")
     table = command("cat", Raw("/proc/[0-9]*/cmdline"))
 
-    result = real_site.transport.run(
-        script(print_text(secret), _on_stderr(subshell(table, "true")))
-    )
+    result = site.transport.run(script(print_text(secret), _on_stderr(subshell(table, "true"))))
 
     assert result.text == "swordfish"
     assert b"swordfish" not in result.stderr
@@ -295,133 +279,11 @@ def test_a_command_with_a_secret_has_its_own_input(site: Site) -> None:
     assert site.transport.run(both, stdin=b"and input").text == "hush and input"
 
 
-def test_fifty_commands_run_at_once(real_site: Site) -> None:
+def test_fifty_commands_run_at_once(site: Site) -> None:
     def numbered(number: int) -> str:
-        return real_site.transport.run(script("sleep 0.1", println(number))).text
+        return site.transport.run(script("sleep 0.1", println(number))).text
 
     with ThreadPoolExecutor(50) as pool:
         printed = list(pool.map(numbered, range(50)))
 
     assert printed == [str(number) for number in range(50)]
-
-
-def test_a_file_is_put_and_got(site: Site) -> None:
-    transport = site.transport
-    transport.put(_ALL_BYTES, "/tmp/it's a file", mode=0o640)  # noqa: S108 - the host's
-
-    assert transport.get("/tmp/it's a file") == _ALL_BYTES  # noqa: S108 - the host's
-    transport.put(b"", "/tmp/it's a file")  # noqa: S108 - the host's
-    assert transport.get("/tmp/it's a file") == b""  # noqa: S108 - the host's
-
-
-def test_a_put_file_has_its_mode_and_owner(real_site: Site) -> None:
-    path = "/tmp/owned"  # noqa: S108 - the host's
-
-    real_site.transport.put(b"x", path, mode=0o640, owner="nobody")
-
-    assert real_site.transport.run(q("stat -c {form} {path}", form="%a %U", path=path)).text == (
-        "640 nobody"
-    )
-
-
-@pytest.mark.parametrize("path", ["/tmp", "/nowhere/file"])  # noqa: S108 - the host's
-def test_a_file_that_cannot_be_written_is_said(site: Site, path: str) -> None:
-    with pytest.raises(CommandFailedError) as caught:
-        site.transport.put(b"x", path)
-
-    assert path.rpartition("/")[0].encode() in caught.value.stderr
-
-
-def test_half_a_file_is_never_put_in_place(real_site: Site) -> None:
-    """What is cut off looks like the end of the input."""
-    writing = put_script("/tmp/half", size=10, mode=0o644, owner=None)  # noqa: S108 - the host's
-    result = real_site.transport.run(writing, stdin=b"12345", check=False)
-
-    assert not result.ok
-    assert real_site.transport.run("ls -A /tmp").text.count("half") == 0
-
-
-def test_a_missing_file_is_said(site: Site) -> None:
-    with pytest.raises(CommandFailedError, match="nowhere"):
-        site.transport.get("/nowhere/file")
-
-
-@pytest.mark.parametrize("name", REAL)
-@settings(max_examples=500, deadline=None)
-@given(words=st.lists(_WORD, max_size=3))
-def test_arguments_arrive_as_they_were_given(
-    words: list[str], name: str, sites: Callable[[str], Site]
-) -> None:
-    show = command("printf", "%s\\0", "(", *words)
-    secret = command("printf", "%s\\0", "(", *map(Secret, words))
-
-    result = sites(name).transport.run(script(show, within("/", subshell(secret))))
-
-    once = "".join(f"{word}\0" for word in ["(", *words]).encode()
-    assert result.stdout == once * 2
-
-
-@pytest.mark.parametrize("name", REAL)
-@settings(max_examples=500, deadline=None)
-@given(words=st.lists(_WORD, max_size=3))
-def test_arguments_of_a_plain_program_arrive(
-    words: list[str], name: str, sites: Callable[[str], Site]
-) -> None:
-    """A program without any shell in it takes another way to its host."""
-    result = sites(name).transport.run(command("/usr/bin/printf", "%s\\0", "(", *words))
-
-    assert result.stdout == "".join(f"{word}\0" for word in ["(", *words]).encode()
-
-
-def test_wrappers_hold_on_every_transport(real_site: Site) -> None:
-    wrapped = InFolder(
-        WithEnvironment(AsUser(real_site.transport, "nobody"), {"A": Secret("b c")}),
-        "/usr",
-    )
-
-    result = wrapped.run(script("id -un", "pwd", println(Raw('"$A"')), "cat"), stdin=b"in")
-
-    assert result.lines == ["nobody", "/usr", "b c", "in"]
-
-
-def test_what_runs_as_another_user_is_ended(real_site: Site) -> None:
-    user = AsUser(real_site.transport, "nobody")
-
-    with pytest.raises(CommandTimeoutError) as caught:
-        user.run(script(println(Raw("$$")), "sleep 507"), timeout_s=1.5)
-
-    assert not _alive(real_site.transport, int(caught.value.stdout))
-
-
-def test_a_lower_fence_runs_nothing(real_site: Site) -> None:
-    folder, stale = "/tmp/fences", "/tmp/stale"  # noqa: S108 - the host's
-
-    def fenced(number: int) -> Fenced:
-        return Fenced(real_site.transport, key="job", fence=number, folder=folder)
-
-    assert fenced(2).run(print_text("a")).text == "a"
-    with pytest.raises(FenceLostError):
-        fenced(1).run(command("touch", stale))
-    with pytest.raises(FenceLostError):
-        fenced(1).run(command("touch", stale), check=False)
-    assert fenced(2).run(exit_(75), check=False).exit_status == 75
-    assert not real_site.transport.run(command("ls", stale), check=False).ok
-
-
-def test_a_process_is_found_by_its_very_name(real_site: Site) -> None:
-    """Not by a longer name, not by an argument, and the question does not find itself."""
-    transport, name = real_site.transport, "berth-a-process-of-long-name"
-    path = f"/tmp/{name}"  # noqa: S108 - the host's
-    transport.run(q("cp /bin/sleep {path}", path=path))
-    assert not process_running(transport, name)
-
-    pid = start(transport, path, "300", output="/dev/null")
-    try:
-        assert process_running(transport, name)
-        assert not process_running(transport, name[:-1])
-        assert not process_running(transport, name[:15])
-        assert not process_running(transport, f"{name}s")
-        assert not process_running(transport, "300")
-    finally:
-        transport.run(q("kill -9 {pid}", pid=pid))
-    assert not process_running(transport, name)

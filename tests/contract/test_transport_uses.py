@@ -1,0 +1,173 @@
+"""What files, arguments, wrappers and conditions must do on every driver of a transport."""
+
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from chalicelib.errors import (
+    CommandFailedError,
+    CommandTimeoutError,
+    FenceLostError,
+)
+from chalicelib.shell import (
+    Raw,
+    Secret,
+    command,
+    exit_,
+    print_text,
+    println,
+    q,
+    script,
+    subshell,
+    within,
+)
+from chalicelib.transport import (
+    AsUser,
+    Fenced,
+    InFolder,
+    Transport,
+    WithEnvironment,
+    process_running,
+    start,
+)
+from chalicelib.transport.files import put_script
+from tests.contract.transports import REAL, Site
+
+pytestmark = pytest.mark.timeout(300)  # the first to use LXD may make the image
+
+_ALL_BYTES = bytes(range(256)) * 64
+_WORD = st.one_of(
+    st.text(st.sampled_from(list("-$`'\"*?[]!\\\n~{}()<>|&;#= \t%@é\U0001f600\x7f")), max_size=8),
+    st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=8),
+    st.sampled_from(["-n", "--", "$(id)", "`id`", "if", "EOF", "", "{{x}}"]),
+)
+
+
+def _alive(transport: Transport, pid: int) -> bool:
+    """A process that ended is a zombie for as long as nobody asks after it."""
+    running = q("grep -qs {state} {path}", state="^State:.[^ZX]", path=f"/proc/{pid}/status")
+    return transport.run(running, check=False).ok
+
+
+def test_a_file_is_put_and_got(site: Site) -> None:
+    transport = site.transport
+    transport.put(_ALL_BYTES, "/tmp/it's a file", mode=0o640)  # noqa: S108 - the host's
+
+    assert transport.get("/tmp/it's a file") == _ALL_BYTES  # noqa: S108 - the host's
+    transport.put(b"", "/tmp/it's a file")  # noqa: S108 - the host's
+    assert transport.get("/tmp/it's a file") == b""  # noqa: S108 - the host's
+
+
+def test_a_put_file_has_its_mode_and_owner(site: Site) -> None:
+    path = "/tmp/owned"  # noqa: S108 - the host's
+
+    site.transport.put(b"x", path, mode=0o640, owner="nobody")
+
+    assert site.transport.run(q("stat -c {form} {path}", form="%a %U", path=path)).text == (
+        "640 nobody"
+    )
+
+
+@pytest.mark.parametrize("path", ["/tmp", "/nowhere/file"])  # noqa: S108 - the host's
+def test_a_file_that_cannot_be_written_is_said(site: Site, path: str) -> None:
+    with pytest.raises(CommandFailedError) as caught:
+        site.transport.put(b"x", path)
+
+    assert path.rpartition("/")[0].encode() in caught.value.stderr
+
+
+def test_half_a_file_is_never_put_in_place(site: Site) -> None:
+    """What is cut off looks like the end of the input."""
+    writing = put_script("/tmp/half", size=10, mode=0o644, owner=None)  # noqa: S108 - the host's
+    result = site.transport.run(writing, stdin=b"12345", check=False)
+
+    assert not result.ok
+    assert site.transport.run("ls -A /tmp").text.count("half") == 0
+
+
+def test_a_missing_file_is_said(site: Site) -> None:
+    with pytest.raises(CommandFailedError, match="nowhere"):
+        site.transport.get("/nowhere/file")
+
+
+@pytest.mark.parametrize("name", REAL)
+@settings(max_examples=500, deadline=None)
+@given(words=st.lists(_WORD, max_size=3))
+def test_arguments_arrive_as_they_were_given(
+    words: list[str], name: str, sites: Callable[[str], Site]
+) -> None:
+    show = command("printf", "%s\\0", "(", *words)
+    secret = command("printf", "%s\\0", "(", *map(Secret, words))
+
+    result = sites(name).transport.run(script(show, within("/", subshell(secret))))
+
+    once = "".join(f"{word}\0" for word in ["(", *words]).encode()
+    assert result.stdout == once * 2
+
+
+@pytest.mark.parametrize("name", REAL)
+@settings(max_examples=500, deadline=None)
+@given(words=st.lists(_WORD, max_size=3))
+def test_arguments_of_a_plain_program_arrive(
+    words: list[str], name: str, sites: Callable[[str], Site]
+) -> None:
+    """A program without any shell in it takes another way to its host."""
+    result = sites(name).transport.run(command("/usr/bin/printf", "%s\\0", "(", *words))
+
+    assert result.stdout == "".join(f"{word}\0" for word in ["(", *words]).encode()
+
+
+def test_wrappers_hold_on_every_transport(site: Site) -> None:
+    wrapped = InFolder(
+        WithEnvironment(AsUser(site.transport, "nobody"), {"A": Secret("b c")}),
+        "/usr",
+    )
+
+    result = wrapped.run(script("id -un", "pwd", println(Raw('"$A"')), "cat"), stdin=b"in")
+
+    assert result.lines == ["nobody", "/usr", "b c", "in"]
+
+
+def test_what_runs_as_another_user_is_ended(site: Site) -> None:
+    user = AsUser(site.transport, "nobody")
+
+    with pytest.raises(CommandTimeoutError) as caught:
+        user.run(script(println(Raw("$$")), "sleep 507"), timeout_s=1.5)
+
+    assert not _alive(site.transport, int(caught.value.stdout))
+
+
+def test_a_lower_fence_runs_nothing(site: Site) -> None:
+    folder, stale = "/tmp/fences", "/tmp/stale"  # noqa: S108 - the host's
+
+    def fenced(number: int) -> Fenced:
+        return Fenced(site.transport, key="job", fence=number, folder=folder)
+
+    assert fenced(2).run(print_text("a")).text == "a"
+    with pytest.raises(FenceLostError):
+        fenced(1).run(command("touch", stale))
+    with pytest.raises(FenceLostError):
+        fenced(1).run(command("touch", stale), check=False)
+    assert fenced(2).run(exit_(75), check=False).exit_status == 75
+    assert not site.transport.run(command("ls", stale), check=False).ok
+
+
+def test_a_process_is_found_by_its_very_name(site: Site) -> None:
+    """Not by a longer name, not by an argument, and the question does not find itself."""
+    transport, name = site.transport, "berth-a-process-of-long-name"
+    path = f"/tmp/{name}"  # noqa: S108 - the host's
+    transport.run(q("cp /bin/sleep {path}", path=path))
+    assert not process_running(transport, name)
+
+    pid = start(transport, path, "300", output="/dev/null")
+    try:
+        assert process_running(transport, name)
+        assert not process_running(transport, name[:-1])
+        assert not process_running(transport, name[:15])
+        assert not process_running(transport, f"{name}s")
+        assert not process_running(transport, "300")
+    finally:
+        transport.run(q("kill -9 {pid}", pid=pid))
+    assert not process_running(transport, name)
