@@ -180,8 +180,17 @@ def _negotiated(
 
 def _authenticate(client: paramiko.Transport, target: SshTarget, host: str) -> None:
     keys = [private_key(key, target.passphrase, host=host) for key in target.keys]
-    if target.agent:
-        keys += paramiko.Agent().get_keys()
+    agent = paramiko.Agent() if target.agent else None
+    try:
+        _show(client, target, host, [*keys, *(agent.get_keys() if agent else ())])
+    finally:
+        if agent is not None:
+            agent.close()
+
+
+def _show(
+    client: paramiko.Transport, target: SshTarget, host: str, keys: list[paramiko.PKey]
+) -> None:
     reason = "we have no key to show"
     for key in keys:
         try:
