@@ -84,7 +84,13 @@ def sites(
         yield site
 
 
-@pytest.fixture(params=REAL)
+@pytest.fixture(params=["memory", *REAL])
 def site(request: pytest.FixtureRequest, sites: Callable[[str], Site]) -> Site:
-    """A host behind each driver in turn."""
+    """A host behind each driver in turn, the fake too."""
+    return sites(request.param)
+
+
+@pytest.fixture(params=REAL)
+def real_site(request: pytest.FixtureRequest, sites: Callable[[str], Site]) -> Site:
+    """A real host behind each driver in turn."""
     return sites(request.param)

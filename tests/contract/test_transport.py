@@ -1,4 +1,4 @@
-"""What every driver of a transport must do: this machine, SSH, SSM and LXD."""
+"""What every driver of a transport must do: the fake, this machine, SSH, SSM and LXD."""
 
 import hashlib
 import threading
@@ -92,10 +92,10 @@ def test_a_missing_program_is_said(site: Site) -> None:
 
 
 @pytest.mark.parametrize(("signal", "status"), [("KILL", 137), ("TERM", 143), ("HUP", 129)])
-def test_a_signal_is_a_status_above_128(site: Site, signal: str, status: int) -> None:
+def test_a_signal_is_a_status_above_128(real_site: Site, signal: str, status: int) -> None:
     killed = command("kill", "-s", signal, Raw("$$"))
 
-    assert site.transport.run(killed, check=False).exit_status == status
+    assert real_site.transport.run(killed, check=False).exit_status == status
 
 
 def test_all_bytes_come_and_go(site: Site) -> None:
@@ -130,17 +130,19 @@ def test_floods_on_both_streams_arrive_whole(site: Site) -> None:
         assert not chunk.data.strip(b"\0")
         arrived[chunk.stream] += len(chunk.data)
 
-    both = script(background(flood), _on_stderr(flood), "wait")
+    # In memory, commands run one after the other.
+    also = flood if site.name == "memory" else background(flood)
+    both = script(also, _on_stderr(flood), "wait")
     result = site.transport.run(both, on_output=count)
 
     assert arrived == {"stdout": size, "stderr": size}
     assert len(result.stdout) == 64 * 1024
 
 
-def test_a_slow_reader_loses_nothing(site: Site) -> None:
+def test_a_slow_reader_loses_nothing(real_site: Site) -> None:
     """The reader stands still until another command has run; then it reads on."""
-    transport, seen, digest = site.transport, 0, hashlib.sha256()
-    size = min(site.flood_bytes, 20_000_000)
+    transport, seen, digest = real_site.transport, 0, hashlib.sha256()
+    size = min(real_site.flood_bytes, 20_000_000)
     numbers = q("seq -w 100000000 {last}", last=100_000_000 + size // 10 - 1)
 
     with transport.stream(numbers) as running:
@@ -175,36 +177,36 @@ def test_a_failure_is_told_at_the_end_of_a_stream(site: Site) -> None:
         running.result()
 
 
-def test_leaving_a_stream_ends_the_command(site: Site) -> None:
-    if not site.streams:
+def test_leaving_a_stream_ends_the_command(real_site: Site) -> None:
+    if not real_site.streams:
         pytest.skip("SSM gives output at the end only")
-    with site.transport.stream(script(println(Raw("$$")), "sleep 500")) as running:
+    with real_site.transport.stream(script(println(Raw("$$")), "sleep 500")) as running:
         pid = int(next(iter(running)).data)
 
-    assert not _alive(site.transport, pid)
+    assert not _alive(real_site.transport, pid)
 
 
-def test_a_time_out_ends_all_that_was_started(site: Site) -> None:
+def test_a_time_out_ends_all_that_was_started(real_site: Site) -> None:
     """In a session of its own, with an environment of its own, or just in the background."""
     children = ("setsid sleep 501", "env -i sleep 502", "sleep 503")
     started = [script(background(each), println(Raw("$!"))) for each in children]
 
     with pytest.raises(CommandTimeoutError) as caught:
-        site.transport.run(script(println(Raw("$$")), *started, "sleep 504"), timeout_s=1.5)
+        real_site.transport.run(script(println(Raw("$$")), *started, "sleep 504"), timeout_s=1.5)
 
     pids = [int(line) for line in caught.value.stdout.split()]
     assert len(pids) == 4
-    assert [pid for pid in pids if _alive(site.transport, pid)] == []
+    assert [pid for pid in pids if _alive(real_site.transport, pid)] == []
     assert caught.value.timeout_s == 1.5
 
 
-def test_what_ignores_the_first_signal_is_ended_too(site: Site) -> None:
+def test_what_ignores_the_first_signal_is_ended_too(real_site: Site) -> None:
     stubborn = script(command("trap", "", "TERM"), println(Raw("$$")), "sleep 505", "sleep 505")
 
     with pytest.raises(CommandTimeoutError) as caught:
-        site.transport.run(stubborn, timeout_s=1.5)
+        real_site.transport.run(stubborn, timeout_s=1.5)
 
-    assert not _alive(site.transport, int(caught.value.stdout))
+    assert not _alive(real_site.transport, int(caught.value.stdout))
 
 
 def test_a_time_out_is_an_error(site: Site) -> None:
@@ -221,7 +223,7 @@ def test_a_command_is_cancelled_from_elsewhere(site: Site) -> None:
         site.transport.run("sleep 500", cancel=cancel)
 
 
-def test_what_the_caller_raises_ends_the_command(site: Site) -> None:
+def test_what_the_caller_raises_ends_the_command(real_site: Site) -> None:
     seen: list[bytes] = []
 
     def refuse(chunk: Chunk) -> None:
@@ -229,36 +231,38 @@ def test_what_the_caller_raises_ends_the_command(site: Site) -> None:
         raise LookupError("enough")
 
     # SSM gives output at the end only.
-    rest = "sleep 506" if site.streams else "true"
+    rest = "sleep 506" if real_site.streams else "true"
     with pytest.raises(LookupError, match="enough"):
-        site.transport.run(script(println(Raw("$$")), rest), on_output=refuse)
+        real_site.transport.run(script(println(Raw("$$")), rest), on_output=refuse)
 
-    assert not _alive(site.transport, int(seen[0]))
+    assert not _alive(real_site.transport, int(seen[0]))
 
 
-def test_what_the_input_raises_is_raised(site: Site) -> None:
+def test_what_the_input_raises_is_raised(real_site: Site) -> None:
     def broken() -> Iterator[bytes]:
         yield b"begun"
         raise LookupError("no more")
 
     with pytest.raises(LookupError, match="no more"):
-        site.transport.run("cat", stdin=broken())
+        real_site.transport.run("cat", stdin=broken())
 
 
-def test_a_background_child_is_not_waited_for(site: Site) -> None:
+def test_a_background_child_is_not_waited_for(real_site: Site) -> None:
     left = script(background("sleep 30"), println(Raw("$!")))
 
-    result = site.transport.run(left, timeout_s=20)
+    result = real_site.transport.run(left, timeout_s=20)
 
-    assert _alive(site.transport, int(result.text))
-    site.transport.run(q("kill -9 {pid}", pid=result.text))
+    assert _alive(real_site.transport, int(result.text))
+    real_site.transport.run(q("kill -9 {pid}", pid=result.text))
 
 
-def test_a_secret_reaches_the_command_and_nothing_else(site: Site) -> None:
+def test_a_secret_reaches_the_command_and_nothing_else(real_site: Site) -> None:
     secret = Secret("sword" + "fish")
     table = command("cat", Raw("/proc/[0-9]*/cmdline"))
 
-    result = site.transport.run(script(print_text(secret), _on_stderr(subshell(table, "true"))))
+    result = real_site.transport.run(
+        script(print_text(secret), _on_stderr(subshell(table, "true")))
+    )
 
     assert result.text == "swordfish"
     assert b"swordfish" not in result.stderr
@@ -279,9 +283,9 @@ def test_a_command_with_a_secret_has_its_own_input(site: Site) -> None:
     assert site.transport.run(both, stdin=b"and input").text == "hush and input"
 
 
-def test_fifty_commands_run_at_once(site: Site) -> None:
+def test_fifty_commands_run_at_once(real_site: Site) -> None:
     def numbered(number: int) -> str:
-        return site.transport.run(script("sleep 0.1", println(number))).text
+        return real_site.transport.run(script("sleep 0.1", println(number))).text
 
     with ThreadPoolExecutor(50) as pool:
         printed = list(pool.map(numbered, range(50)))

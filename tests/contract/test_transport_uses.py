@@ -60,12 +60,12 @@ def test_a_file_is_put_and_got(site: Site) -> None:
     assert transport.get("/tmp/it's a file") == b""  # noqa: S108 - the host's
 
 
-def test_a_put_file_has_its_mode_and_owner(site: Site) -> None:
+def test_a_put_file_has_its_mode_and_owner(real_site: Site) -> None:
     path = "/tmp/owned"  # noqa: S108 - the host's
 
-    site.transport.put(b"x", path, mode=0o640, owner="nobody")
+    real_site.transport.put(b"x", path, mode=0o640, owner="nobody")
 
-    assert site.transport.run(q("stat -c {form} {path}", form="%a %U", path=path)).text == (
+    assert real_site.transport.run(q("stat -c {form} {path}", form="%a %U", path=path)).text == (
         "640 nobody"
     )
 
@@ -78,13 +78,13 @@ def test_a_file_that_cannot_be_written_is_said(site: Site, path: str) -> None:
     assert path.rpartition("/")[0].encode() in caught.value.stderr
 
 
-def test_half_a_file_is_never_put_in_place(site: Site) -> None:
+def test_half_a_file_is_never_put_in_place(real_site: Site) -> None:
     """What is cut off looks like the end of the input."""
     writing = put_script("/tmp/half", size=10, mode=0o644, owner=None)  # noqa: S108 - the host's
-    result = site.transport.run(writing, stdin=b"12345", check=False)
+    result = real_site.transport.run(writing, stdin=b"12345", check=False)
 
     assert not result.ok
-    assert site.transport.run("ls -A /tmp").text.count("half") == 0
+    assert real_site.transport.run("ls -A /tmp").text.count("half") == 0
 
 
 def test_a_missing_file_is_said(site: Site) -> None:
@@ -119,9 +119,9 @@ def test_arguments_of_a_plain_program_arrive(
     assert result.stdout == "".join(f"{word}\0" for word in ["(", *words]).encode()
 
 
-def test_wrappers_hold_on_every_transport(site: Site) -> None:
+def test_wrappers_hold_on_every_transport(real_site: Site) -> None:
     wrapped = InFolder(
-        WithEnvironment(AsUser(site.transport, "nobody"), {"A": Secret("b c")}),
+        WithEnvironment(AsUser(real_site.transport, "nobody"), {"A": Secret("b c")}),
         "/usr",
     )
 
@@ -130,20 +130,20 @@ def test_wrappers_hold_on_every_transport(site: Site) -> None:
     assert result.lines == ["nobody", "/usr", "b c", "in"]
 
 
-def test_what_runs_as_another_user_is_ended(site: Site) -> None:
-    user = AsUser(site.transport, "nobody")
+def test_what_runs_as_another_user_is_ended(real_site: Site) -> None:
+    user = AsUser(real_site.transport, "nobody")
 
     with pytest.raises(CommandTimeoutError) as caught:
         user.run(script(println(Raw("$$")), "sleep 507"), timeout_s=1.5)
 
-    assert not _alive(site.transport, int(caught.value.stdout))
+    assert not _alive(real_site.transport, int(caught.value.stdout))
 
 
-def test_a_lower_fence_runs_nothing(site: Site) -> None:
+def test_a_lower_fence_runs_nothing(real_site: Site) -> None:
     folder, stale = "/tmp/fences", "/tmp/stale"  # noqa: S108 - the host's
 
     def fenced(number: int) -> Fenced:
-        return Fenced(site.transport, key="job", fence=number, folder=folder)
+        return Fenced(real_site.transport, key="job", fence=number, folder=folder)
 
     assert fenced(2).run(print_text("a")).text == "a"
     with pytest.raises(FenceLostError):
@@ -151,12 +151,12 @@ def test_a_lower_fence_runs_nothing(site: Site) -> None:
     with pytest.raises(FenceLostError):
         fenced(1).run(command("touch", stale), check=False)
     assert fenced(2).run(exit_(75), check=False).exit_status == 75
-    assert not site.transport.run(command("ls", stale), check=False).ok
+    assert not real_site.transport.run(command("ls", stale), check=False).ok
 
 
-def test_a_process_is_found_by_its_very_name(site: Site) -> None:
+def test_a_process_is_found_by_its_very_name(real_site: Site) -> None:
     """Not by a longer name, not by an argument, and the question does not find itself."""
-    transport, name = site.transport, "berth-a-process-of-long-name"
+    transport, name = real_site.transport, "berth-a-process-of-long-name"
     path = f"/tmp/{name}"  # noqa: S108 - the host's
     transport.run(q("cp /bin/sleep {path}", path=path))
     assert not process_running(transport, name)

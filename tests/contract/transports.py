@@ -7,6 +7,7 @@ import pytest
 
 from chalicelib.local.emulator import Emulator, account_environment
 from chalicelib.transport import LocalTransport, Transport
+from chalicelib.transport.memory import MemoryTransport
 from chalicelib.transport.ssh import SshTransport
 from tests.lxd_site import LxdSite
 from tests.transport.lxd_site import lxd_container, sshd_container
@@ -50,6 +51,8 @@ def open_site(
     match name:
         case "local":
             return Site(name=name, transport=LocalTransport())
+        case "memory":
+            return Site(name=name, transport=MemoryTransport(), flood_bytes=1_000_000)
         case "ssh":
             transport = SshTransport(stack.enter_context(running_sshd(folder)).target())
         case "ssh in a container":

@@ -1,0 +1,239 @@
+"""That the host in memory does what a real one does, and what only it can do."""
+
+import threading
+from pathlib import Path
+
+import pytest
+
+from chalicelib.errors import (
+    CommandCancelledError,
+    CommandFailedError,
+    CommandTimeoutError,
+    ConnectionLostError,
+    HostUnreachableError,
+    ShellError,
+)
+from chalicelib.shell import (
+    Dialect,
+    Node,
+    Raw,
+    Secret,
+    any_text,
+    array,
+    command,
+    duplicate,
+    for_each,
+    function,
+    join,
+    local,
+    print_text,
+    println,
+    q,
+    redirect,
+    ref,
+    script,
+    split,
+    while_,
+    within,
+)
+from chalicelib.transport import InFolder, LocalTransport, WithEnvironment
+from chalicelib.transport.memory import MemoryTransport, Process
+from tests.transport.memory_cases import ALIKE, OF_FILES
+
+_TMP = "/tmp"  # noqa: S108 - of the host in memory, and nothing is written to the real one's
+
+
+def _printenv(process: Process) -> int:
+    found = [process.environment[name] for name in process.arguments if name in process.environment]
+    process.write("".join(f"{each}\n" for each in found))
+    return int(len(found) < len(process.arguments))
+
+
+def _host() -> MemoryTransport:
+    return MemoryTransport(programs={"printenv": _printenv})
+
+
+@pytest.mark.parametrize("node", ALIKE.values(), ids=ALIKE)
+def test_it_does_what_this_machine_does(node: Node) -> None:
+    real = LocalTransport(cwd="/").run(node, check=False, stdin=b"")
+
+    made = _host().run(node, check=False, stdin=b"")
+
+    assert (made.exit_status, made.stdout) == (real.exit_status, real.stdout)
+    assert bool(made.stderr) == bool(real.stderr)
+
+
+@pytest.mark.parametrize("node", OF_FILES.values(), ids=OF_FILES)
+def test_its_files_are_those_of_this_machine(node: Node, tmp_path: Path) -> None:
+    real = LocalTransport(cwd=tmp_path).run(node, check=False)
+
+    made = _host().run(node, check=False)
+
+    assert (made.exit_status, made.stdout) == (real.exit_status, real.stdout)
+    assert bool(made.stderr) == bool(real.stderr)
+
+
+@pytest.mark.parametrize(
+    ("node", "what"),
+    [
+        (println(Raw("$$")), "Raw"),
+        (for_each("x", [split(ref("y"))], "true"), "Split"),
+        (command("cat", join("/", any_text())), "AnyText"),
+        (function("f", println("x")).definition, "FunctionDefinition"),
+        (local("x", "1"), "local"),
+        (command("trap", "", "TERM"), "trap"),
+        (command("head", "-n", "1"), "head"),
+        (command("printf", "%5s", "x"), "printf"),
+        (command("cat", "-A", "f"), "cat"),
+        (command("chmod", "+x", "f"), "chmod"),
+        (command("echo", "a\\n"), "backslash"),
+        (command("[", "a", "-nt", "b", "]"), "test"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_what_it_cannot_do_is_refused(node: Node, what: str) -> None:
+    with pytest.raises(ShellError, match=f"not in memory: .*{what}"):
+        _host().run(node)
+
+
+def test_what_only_bash_has_is_refused() -> None:
+    with pytest.raises(ShellError, match="ArrayAssign"):
+        _host().run(array("a", 1), dialect=Dialect.BASH)
+
+
+def test_a_refusal_shows_no_secret() -> None:
+    for node in (command("cat", Secret("-sword")), command("[", "a", "-nt", Secret("-sword"), "]")):
+        with pytest.raises(ShellError) as caught:
+            _host().run(node)
+
+        assert "sword" not in str(caught.value)
+
+
+def test_programs_are_functions() -> None:
+    def shout(process: Process) -> int:
+        process.write(process.read().upper())
+        process.complain(f"in {process.folder} with {process.arguments}")
+        process.files.write(process.path("said"), b"x")
+        return 137
+
+    host = MemoryTransport(
+        programs={"shout": shout, "/opt/shout": lambda _: 0, "true": lambda _: 3}
+    )
+
+    result = host.run(within(_TMP, q("shout a")), stdin=b"hello", check=False)
+
+    assert (result.exit_status, result.stdout) == (137, b"HELLO")
+    assert result.stderr == b"shout: in /tmp with ('a',)\n"
+    assert host.files.content(f"{_TMP}/said") == b"x"
+    assert host.run("/opt/shout").ok
+    assert host.run("/bin/true", check=False).exit_status == 3
+    assert host.run("/srv/true", check=False).exit_status == 127
+
+
+def test_a_file_has_the_mode_and_the_owner_it_was_put_with() -> None:
+    host = MemoryTransport(user="ci")
+    host.put(b"1", f"{_TMP}/f")
+    assert host.files.at(f"{_TMP}/f").owner == "ci"
+
+    host.put(b"22", f"{_TMP}/f", mode=0o640, owner="web:web")
+
+    found = host.files.at(f"{_TMP}/f")
+    assert (found.mode, found.owner) == (0o640, "web:web")
+    assert host.get(f"{_TMP}/f") == b"22"
+    assert [path for path in host.files.entries if path.startswith(f"{_TMP}/")] == [f"{_TMP}/f"]
+
+
+def test_what_could_not_be_put_leaves_nothing() -> None:
+    host = MemoryTransport(programs={"chown": lambda _: 1})
+
+    with pytest.raises(CommandFailedError):
+        host.put(b"x", "f", owner="nobody")
+
+    assert [path for path in host.files.entries if path.startswith("/root/")] == []
+
+
+def test_an_unreachable_host_takes_nothing() -> None:
+    host = MemoryTransport()
+    host.unreachable = True
+
+    with pytest.raises(HostUnreachableError) as caught:
+        host.put(b"x", "f")
+
+    assert not isinstance(caught.value, ConnectionLostError)
+    assert host.calls == []
+    host.unreachable = False
+    host.put(b"x", "f")
+
+
+def test_a_lost_call_has_run() -> None:
+    host = MemoryTransport()
+    host.lose_next()
+
+    with pytest.raises(ConnectionLostError) as caught:
+        host.put(b"x", "f")
+
+    assert caught.value.may_have_run
+    assert host.get("f") == b"x"
+
+
+def test_calls_are_remembered_without_secrets() -> None:
+    host = MemoryTransport()
+
+    host.run(println(Secret("sword" + "fish")))
+    host.run("true")
+
+    assert host.calls == ["printf '%s\\n' '***'", "true"]
+
+
+def test_a_secret_leaves_the_input_alone() -> None:
+    both = script(print_text(Secret("hush ")), "head -c 4", redirect("cat", duplicate(1, 2)))
+
+    result = MemoryTransport().run(both, stdin=iter([b"and", b" input"]))
+
+    assert (result.stdout, result.stderr) == (b"hush and ", b"input")
+
+
+@pytest.mark.parametrize(
+    "endless",
+    [q("sleep 500"), while_("true"), q("cat /dev/zero"), q("seq 1000000000")],
+    ids=["sleep", "loop", "cat", "seq"],
+)
+def test_what_does_not_end_is_ended(endless: Node) -> None:
+    with pytest.raises(CommandTimeoutError, match="at its limit"):
+        MemoryTransport().run(endless, timeout_s=0.1, on_output=lambda _: None)
+
+
+def test_a_program_may_ask_whether_it_is_over() -> None:
+    cancel = threading.Event()
+
+    def patient(process: Process) -> int:
+        cancel.set()
+        assert process.over()
+        process.check()
+        return 0
+
+    with pytest.raises(CommandCancelledError):
+        MemoryTransport(programs={"patient": patient}).run("patient", cancel=cancel)
+
+
+def test_what_the_caller_raises_is_raised() -> None:
+    def refuse(_: object) -> None:
+        raise LookupError("enough")
+
+    with pytest.raises(LookupError, match="enough"):
+        MemoryTransport().run(println("x"), on_output=refuse)
+
+
+def test_output_is_streamed() -> None:
+    with MemoryTransport().stream(script(println("a"), "sleep 500")) as running:
+        first = next(iter(running))
+
+    assert first.data == b"a\n"
+
+
+def test_wrappers_hold() -> None:
+    host = WithEnvironment(InFolder(_host(), _TMP), {"x": Secret("b c")})
+
+    result = host.run(script("pwd", "printenv x", "cat"), stdin=b"in")
+
+    assert result.lines == [_TMP, "b c", "in"]
