@@ -5,7 +5,6 @@ import pwd
 import select
 import subprocess
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
@@ -60,8 +59,11 @@ class LocalTransport(Driver):
             self._end(process, run)
             raise
         finally:
-            for pipe in (process.stdin, process.stdout, process.stderr):
-                _close(pipe)
+            # The feeder closes the input: closed here, its number could be another run's pipe by
+            # the time that the feeder writes to it.
+            for pipe in (process.stdout, process.stderr):
+                if pipe is not None:
+                    pipe.close()
         return status if status >= 0 else _SIGNALLED - status
 
     def _started(self, run: Run) -> "subprocess.Popen[bytes]":
@@ -178,9 +180,3 @@ def _milliseconds(seconds: float | None) -> int | None:
 def _environment() -> dict[str, str]:
     home = pwd.getpwuid(os.getuid()).pw_dir
     return {"PATH": _PATH, "HOME": home, "LANG": "C.UTF-8"}
-
-
-def _close(pipe: IO[bytes] | None) -> None:
-    if pipe is not None:
-        with suppress(OSError):  # the feeder may be writing what nobody reads any more
-            pipe.close()
