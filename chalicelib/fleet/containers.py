@@ -71,7 +71,13 @@ class Containers:
         if found is None:
             return
         if found["status"] != "Stopped":
-            self._switch(name, "stop")
+            try:
+                self._switch(name, "stop")
+            except HostUnreachableError:
+                # It may have stopped all the same: with its disk quota used up, LXD cannot give the
+                # folder back to root, says so, and deletes it nevertheless.
+                if self.status(name) not in ("Stopped", ""):
+                    raise
         self._api.delete("instances", name)
 
     def attempts(self) -> Sequence[tuple[str, int]]:
