@@ -29,6 +29,8 @@ _SHELLS = {"bash": "bash", "busybox": "busybox", "dash": "dash"}
 """What scripts are rendered for, and tested on."""
 _SSHD = {"sshd": "openssh-server", "ssh-keygen": "openssh-client"}
 """What the SSH transport is tested on, and measured with."""
+_HOST = {**_SSHD, "curl": "curl", "pgrep": "procps", "sudo": "sudo"}
+"""What the hosts of the transports' tests have: this machine is one of them."""
 
 _NEEDS = {
     "up": LXD_PROGRAMS,
@@ -37,12 +39,11 @@ _NEEDS = {
     "test": {
         **LXD_PROGRAMS,
         **_SHELLS,
-        **_SSHD,
-        "sudo": "sudo",
+        **_HOST,
         "chromium": "chromium",
         "chromedriver": "chromium-driver",
     },
-    "check": {"git": "git", **_SHELLS},
+    "check": {"git": "git", **_SHELLS, **_HOST},
 }
 _MORE_FOLDERS = ("/usr/local/sbin", "/usr/sbin", "/sbin", "/snap/bin")
 _TAIL_LINES = 8
