@@ -7,7 +7,6 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
-from hypothesis import strategies as st
 
 from chalicelib.errors import (
     CommandCancelledError,
@@ -32,28 +31,14 @@ from chalicelib.shell import (
 )
 from chalicelib.transport import (
     Chunk,
-    Transport,
 )
-from tests.contract.transports import Site
+from tests.contract.transports import ALL_BYTES, Site, alive
 
 pytestmark = pytest.mark.timeout(300)  # the first to use LXD may make the image
-
-_ALL_BYTES = bytes(range(256)) * 64
-_WORD = st.one_of(
-    st.text(st.sampled_from(list("-$`'\"*?[]!\\\n~{}()<>|&;#= \t%@é\U0001f600\x7f")), max_size=8),
-    st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=8),
-    st.sampled_from(["-n", "--", "$(id)", "`id`", "if", "EOF", "", "{{x}}"]),
-)
 
 
 def _on_stderr(node: Node) -> Node:
     return redirect(node, duplicate(1, 2))
-
-
-def _alive(transport: Transport, pid: int) -> bool:
-    """A process that ended is a zombie for as long as nobody asks after it."""
-    running = q("grep -qs {state} {path}", state="^State:.[^ZX]", path=f"/proc/{pid}/status")
-    return transport.run(running, check=False).ok
 
 
 def test_a_result_holds_what_the_command_did(site: Site) -> None:
@@ -99,7 +84,7 @@ def test_a_signal_is_a_status_above_128(real_site: Site, signal: str, status: in
 
 
 def test_all_bytes_come_and_go(site: Site) -> None:
-    assert site.transport.run("cat", stdin=_ALL_BYTES).stdout == _ALL_BYTES
+    assert site.transport.run("cat", stdin=ALL_BYTES).stdout == ALL_BYTES
 
 
 def test_an_input_may_come_in_pieces(site: Site) -> None:
@@ -183,7 +168,7 @@ def test_leaving_a_stream_ends_the_command(real_site: Site) -> None:
     with real_site.transport.stream(script(println(Raw("$$")), "sleep 500")) as running:
         pid = int(next(iter(running)).data)
 
-    assert not _alive(real_site.transport, pid)
+    assert not alive(real_site.transport, pid)
 
 
 def test_a_time_out_ends_all_that_was_started(real_site: Site) -> None:
@@ -196,7 +181,7 @@ def test_a_time_out_ends_all_that_was_started(real_site: Site) -> None:
 
     pids = [int(line) for line in caught.value.stdout.split()]
     assert len(pids) == 4
-    assert [pid for pid in pids if _alive(real_site.transport, pid)] == []
+    assert [pid for pid in pids if alive(real_site.transport, pid)] == []
     assert caught.value.timeout_s == 1.5
 
 
@@ -206,7 +191,7 @@ def test_what_ignores_the_first_signal_is_ended_too(real_site: Site) -> None:
     with pytest.raises(CommandTimeoutError) as caught:
         real_site.transport.run(stubborn, timeout_s=1.5)
 
-    assert not _alive(real_site.transport, int(caught.value.stdout))
+    assert not alive(real_site.transport, int(caught.value.stdout))
 
 
 def test_a_time_out_is_an_error(site: Site) -> None:
@@ -235,7 +220,7 @@ def test_what_the_caller_raises_ends_the_command(real_site: Site) -> None:
     with pytest.raises(LookupError, match="enough"):
         real_site.transport.run(script(println(Raw("$$")), rest), on_output=refuse)
 
-    assert not _alive(real_site.transport, int(seen[0]))
+    assert not alive(real_site.transport, int(seen[0]))
 
 
 def test_what_the_input_raises_is_raised(real_site: Site) -> None:
@@ -252,7 +237,7 @@ def test_a_background_child_is_not_waited_for(real_site: Site) -> None:
 
     result = real_site.transport.run(left, timeout_s=20)
 
-    assert _alive(real_site.transport, int(result.text))
+    assert alive(real_site.transport, int(result.text))
     real_site.transport.run(q("kill -9 {pid}", pid=result.text))
 
 

@@ -27,17 +27,14 @@ from chalicelib.transport import (
     AsUser,
     Fenced,
     InFolder,
-    Transport,
     WithEnvironment,
     process_running,
     start,
 )
 from chalicelib.transport.files import put_script
-from tests.contract.transports import REAL, Site
+from tests.contract.transports import ALL_BYTES, REAL, Site, alive
 
 pytestmark = pytest.mark.timeout(300)  # the first to use LXD may make the image
-
-_ALL_BYTES = bytes(range(256)) * 64
 _WORD = st.one_of(
     st.text(st.sampled_from(list("-$`'\"*?[]!\\\n~{}()<>|&;#= \t%@é\U0001f600\x7f")), max_size=8),
     st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=8),
@@ -45,17 +42,11 @@ _WORD = st.one_of(
 )
 
 
-def _alive(transport: Transport, pid: int) -> bool:
-    """A process that ended is a zombie for as long as nobody asks after it."""
-    running = q("grep -qs {state} {path}", state="^State:.[^ZX]", path=f"/proc/{pid}/status")
-    return transport.run(running, check=False).ok
-
-
 def test_a_file_is_put_and_got(site: Site) -> None:
     transport = site.transport
-    transport.put(_ALL_BYTES, "/tmp/it's a file", mode=0o640)  # noqa: S108 - the host's
+    transport.put(ALL_BYTES, "/tmp/it's a file", mode=0o640)  # noqa: S108 - the host's
 
-    assert transport.get("/tmp/it's a file") == _ALL_BYTES  # noqa: S108 - the host's
+    assert transport.get("/tmp/it's a file") == ALL_BYTES  # noqa: S108 - the host's
     transport.put(b"", "/tmp/it's a file")  # noqa: S108 - the host's
     assert transport.get("/tmp/it's a file") == b""  # noqa: S108 - the host's
 
@@ -136,7 +127,7 @@ def test_what_runs_as_another_user_is_ended(real_site: Site) -> None:
     with pytest.raises(CommandTimeoutError) as caught:
         user.run(script(println(Raw("$$")), "sleep 507"), timeout_s=1.5)
 
-    assert not _alive(real_site.transport, int(caught.value.stdout))
+    assert not alive(real_site.transport, int(caught.value.stdout))
 
 
 def test_a_lower_fence_runs_nothing(real_site: Site) -> None:

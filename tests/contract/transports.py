@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import pytest
 
 from chalicelib.local.emulator import Emulator, account_environment
+from chalicelib.shell import q
 from chalicelib.transport import LocalTransport, Transport
 from chalicelib.transport.memory import MemoryTransport
 from chalicelib.transport.ssh import SshTransport
@@ -14,7 +15,9 @@ from tests.transport.lxd_site import lxd_container, sshd_container
 from tests.transport.sshd import running_sshd
 from tests.transport.ssm_site import ssm_transport
 
-__all__ = ["REAL", "Site", "open_site"]
+__all__ = ["ALL_BYTES", "REAL", "Site", "alive", "open_site"]
+
+ALL_BYTES = bytes(range(256)) * 64
 
 _ACCOUNT = "199999999999"
 REAL = [
@@ -68,3 +71,9 @@ def open_site(
             return Site(name=name, transport=host, flood_bytes=1_000_000, streams=False)
     stack.callback(transport.close)
     return Site(name=name, transport=transport)
+
+
+def alive(transport: Transport, pid: int) -> bool:
+    """A process that ended is a zombie for as long as nobody asks after it."""
+    running = q("grep -qs {state} {path}", state="^State:.[^ZX]", path=f"/proc/{pid}/status")
+    return transport.run(running, check=False).ok
