@@ -66,6 +66,7 @@ def end_tree(token: str) -> Node:
     gone is a success, so it is safe to repeat. Sees the processes that its own user may see.
     """
     found = script(
+        assign("mark", MARK),
         assign("marked", _marked(token)),
         assign("found", ""),
         if_(is_empty(ref("marked")), exit_(0)),
@@ -82,9 +83,13 @@ def end_tree(token: str) -> Node:
 
 
 def _marked(token: str) -> object:
-    """The numbers of the marked processes; a process that ends meanwhile is no matter."""
+    """The numbers of the marked processes; a process that ends meanwhile is no matter.
+
+    The mark is nowhere in the script as it is looked for: sudo puts the script that it runs into
+    that script's environment (`SUDO_COMMAND`), and this one would find and end itself.
+    """
     environments = join("/proc/", any_text(), "/environ")
-    grep = command("grep", "-lsF", "-e", f"{MARK}={token}", environments)
+    grep = command("grep", "-lsF", "-e", join(ref("mark"), f"={token}"), environments)
     return output(pipe(grep, "cut -d / -f 3", "grep -v self", "tr '\\n' ' '"))
 
 
