@@ -8,7 +8,7 @@ from tests.shell.shells import SHELLS, run
 
 
 def test_the_script_does_not_hold_the_mark_that_it_looks_for() -> None:
-    """sudo puts what it runs into the environment, where the script would find itself."""
+    """Sudo puts what it runs into the environment, where the script would find itself."""
     assert f"{MARK}=cafe" not in render(end_tree("cafe"))
 
 
