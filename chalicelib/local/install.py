@@ -158,16 +158,16 @@ def _install(root: Path, environment: Environment, progress: Progress, *, lock: 
     command = [str(python), "-m", "pip", "install", "--no-input", "--disable-pip-version-check"]
     log = root / ".berth/logs/install.log"
     with progress.step(f"installing {environment.name}"), log.open("a") as record:
-        process = subprocess.Popen(
+        with subprocess.Popen(
             [*command, *named],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
             errors="replace",
             pass_fds=(lock,),  # if we are killed, pip holds the lock until it has ended
-        )
-        tail = _follow(process, record.write, total=total, progress=progress)
-        if process.wait():
+        ) as process:
+            tail = _follow(process, record.write, total=total, progress=progress)
+        if process.returncode:
             raise LocalStackError(
                 reason="\n  ".join([f"pip failed for {environment.name}:", *tail]),
                 cure=f"check the network and pip's configuration, then run this again; log: {log}",
