@@ -89,8 +89,6 @@ def data_table(aws_account: Mapping[str, str]) -> str:
 _LXD_STATE = _ROOT / ".berth/state"
 """Shared with the stack, so that the image is made once."""
 _LXD_PROJECT = "berth-test-"
-_SLOTS = 4
-"""Two for the transports' containers, which are kept to the end; two for the test that runs."""
 
 
 @pytest.fixture(scope="session")
@@ -99,7 +97,7 @@ def lxd() -> Iterator[LxdSite]:
     ours = lxd_daemon.find_socket() is None
     project = f"{_LXD_PROJECT}{os.getpid()}"
     facts = prepare(
-        _LXD_STATE, Progress(), project=project, slots=_SLOTS, images=_ROOT / ".berth/images"
+        _LXD_STATE, Progress(), project=project, slots=2, images=_ROOT / ".berth/images"
     )
     api = LxdApi(facts.socket, host="this machine", project=project)
     try:
