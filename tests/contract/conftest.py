@@ -68,11 +68,14 @@ def attempt(request: pytest.FixtureRequest) -> Job:
     return job
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def sites(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Callable[[str], Site]]:
-    """A function from a driver's name to its host, which is made once and kept to the end."""
+    """A function from a driver's name to its host, which is made once and kept for the module.
+
+    Not for the session: tests of hosts take every container in the project for theirs.
+    """
     made: dict[str, Site] = {}
     with ExitStack() as stack:
 

@@ -32,7 +32,7 @@ from chalicelib.transport import (
     start,
 )
 from chalicelib.transport.files import put_script
-from tests.contract.transports import ALL_BYTES, REAL, Site, alive
+from tests.contract.transports import ALL_BYTES, PLAIN, REAL, Site, alive
 
 pytestmark = pytest.mark.timeout(300)  # the first to use LXD may make the image
 _WORD = st.one_of(
@@ -98,7 +98,7 @@ def test_arguments_arrive_as_they_were_given(
     assert result.stdout == once * 2
 
 
-@pytest.mark.parametrize("name", REAL)
+@pytest.mark.parametrize("name", PLAIN)
 @settings(max_examples=500, deadline=None)
 @given(words=st.lists(_WORD, max_size=3))
 def test_arguments_of_a_plain_program_arrive(

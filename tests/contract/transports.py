@@ -15,7 +15,7 @@ from tests.transport.lxd_site import lxd_container, sshd_container
 from tests.transport.sshd import running_sshd
 from tests.transport.ssm_site import ssm_transport
 
-__all__ = ["ALL_BYTES", "REAL", "Site", "alive", "open_site"]
+__all__ = ["ALL_BYTES", "PLAIN", "REAL", "Site", "alive", "open_site"]
 
 ALL_BYTES = bytes(range(256)) * 64
 
@@ -27,6 +27,8 @@ REAL = [
     pytest.param("ssm", marks=pytest.mark.stack),
     pytest.param("lxd", marks=pytest.mark.lxd),
 ]
+PLAIN = [each for each in REAL if each != REAL[3]]
+"""Those that start a program without a shell; SSM takes scripts only."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
