@@ -54,6 +54,7 @@ class MemoryTransport(Driver):
         facts: Iterable[str] = (),
         host: str = "memory",
         user: str = "root",
+        users: Iterable[str] = (),
     ) -> None:
         """Make the host.
 
@@ -63,6 +64,7 @@ class MemoryTransport(Driver):
             facts: what is known of its system, for script functions.
             host: what results and errors call it.
             user: who runs the commands, and owns what they make.
+            users: who else there is, beside root and nobody.
         """
         self.host = host
         self.facts = frozenset(facts)
@@ -70,6 +72,7 @@ class MemoryTransport(Driver):
         self.calls: list[str] = []
         self.unreachable = False
         self._user = user
+        self._users = frozenset({"root", "nobody", user, *users})
         self._programs = {**PROGRAMS, **(programs or {})}
         self._environment = dict(_ENVIRONMENT if environment is None else environment)
         self._losses = 0
@@ -110,6 +113,7 @@ class MemoryTransport(Driver):
                 files=self.files,
                 programs=self._programs,
                 user=self._user,
+                users=self._users,
                 run=run,
                 evaluate=evaluate,
             ),

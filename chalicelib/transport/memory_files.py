@@ -4,6 +4,7 @@ Errors are the operating system's (`OSError`), for programs to say as real ones 
 everything, as root may; modes and owners are kept and not obeyed. There are no links.
 """
 
+import copy
 import errno
 import os
 import posixpath
@@ -156,11 +157,12 @@ class Files:
 
     Attributes:
         entries: the file, folder or device at each path.
+        owner: of what is made.
     """
 
     def __init__(self, owner: str = "root") -> None:
         """Begin with an empty `/root` and `/tmp`, `/dev/null` and `/dev/zero`."""
-        self._owner = owner
+        self.owner = owner
         self._numbers = count(1)
         self.entries: dict[str, _Entry] = {
             "/": Folder(),
@@ -170,6 +172,12 @@ class Files:
             "/root": Folder(mode=0o700),
             "/tmp": Folder(mode=0o1777),  # noqa: S108 - of this host only
         }
+
+    def made_by(self, owner: str) -> "Files":
+        """Return the same files as another user sees them, who owns what is made there."""
+        theirs = copy.copy(self)
+        theirs.owner = owner
+        return theirs
 
     def find(self, path: str) -> _Entry | None:
         """Return what is there, if there is anything."""
@@ -205,7 +213,7 @@ class Files:
             OSError: something else is in the way.
         """
         self.make_folders(posixpath.dirname(path))
-        self.make(path, File(content=bytearray(content), mode=mode, owner=self._owner))
+        self.make(path, File(content=bytearray(content), mode=mode, owner=self.owner))
 
     def make(self, path: str, entry: _Entry) -> None:
         """Put it there, in the place of a file.
@@ -227,7 +235,7 @@ class Files:
         """
         if self.find(path) is not None:
             raise failure(errno.EEXIST, path)
-        self.make(path, Folder(owner=self._owner))
+        self.make(path, Folder(owner=self.owner))
 
     def make_folders(self, path: str) -> None:
         """Make a folder and those that lead to it, unless they are there.
@@ -250,7 +258,7 @@ class Files:
         width = len(template) - len(stem)
         while self.find(path := f"{stem}{next(self._numbers):0{width}d}") is not None:
             pass
-        self.make(path, File(mode=0o600, owner=self._owner))
+        self.make(path, File(mode=0o600, owner=self.owner))
         return path
 
     def move(self, source: str, target: str) -> None:
@@ -288,7 +296,7 @@ class Files:
         if isinstance(found, Folder) and operator == "<":
             return _OpenFolder()
         if found is None:
-            found = File(owner=self._owner)
+            found = File(owner=self.owner)
             self.make(path, found)
         if isinstance(found, Folder):
             raise failure(errno.EISDIR, path)

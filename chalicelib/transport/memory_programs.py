@@ -14,6 +14,7 @@ from chalicelib.transport.memory_file_programs import FILE_PROGRAMS
 from chalicelib.transport.memory_files import Descriptor, Device, File, Folder
 from chalicelib.transport.memory_operands import options, said
 from chalicelib.transport.memory_state import Process, Program
+from chalicelib.transport.memory_user_programs import USER_PROGRAMS
 from chalicelib.transport.memory_words import absent, as_bytes, integer
 
 __all__ = ["PROGRAMS"]
@@ -232,13 +233,6 @@ def _compared(process: Process, left: str, operator: str, right: str) -> int:
     return int(not _NUMBERS[operator](*numbers))
 
 
-def _id(process: Process) -> int:
-    if process.arguments != ("-un",):
-        raise absent("id, but for id -un")
-    process.write(f"{process.user}\n")
-    return 0
-
-
 # Processes.
 
 
@@ -273,13 +267,13 @@ def _kill(process: Process) -> int:
 
 PROGRAMS: Mapping[str, Program] = {
     **FILE_PROGRAMS,
+    **USER_PROGRAMS,
     "[": _test,
     "cat": _cat,
     "echo": _echo,
     "env": _env,
     "false": lambda _: _FAILED,
     "head": _head,
-    "id": _id,
     "kill": _kill,
     "printf": _printf,
     "seq": _seq,

@@ -8,8 +8,9 @@ from typing import NoReturn, TypeAlias
 
 from chalicelib.shell.commands import Node
 from chalicelib.transport.memory_files import Buffer, Descriptor, Files, failure
-from chalicelib.transport.memory_words import Expander, as_bytes
+from chalicelib.transport.memory_words import Expander, absent, as_bytes
 from chalicelib.transport.run import Run
+from chalicelib.transport.scripts import ScriptText
 
 __all__ = ["ExitError", "LoopError", "Process", "Program", "Shell", "System"]
 
@@ -41,6 +42,7 @@ class Process:
         environment: its variables.
         folder: where it was started.
         user: who runs it.
+        users: who there is.
         files: those of the host, by absolute path; `path` makes one.
     """
 
@@ -54,6 +56,7 @@ class Process:
         self.environment = dict(environment)
         self.folder = shell.folder
         self.user = shell.system.user
+        self.users = shell.system.users
         self.files = shell.system.files
 
     def read(self, size: int = _READ_BYTES) -> bytes:
@@ -94,9 +97,30 @@ class Process:
         pause = self._shell.system.run.pause_s(longest_s)
         return longest_s if pause is None else pause
 
-    def start(self, arguments: Iterable[str], environment: Mapping[str, str]) -> int:
-        """Run another program in this one's place, and return its exit status."""
-        return self._shell.started(tuple(arguments), environment)
+    def start(
+        self,
+        arguments: Iterable[str],
+        environment: Mapping[str, str],
+        *,
+        user: str | None = None,
+    ) -> int:
+        """Run another program in this one's place, as another user too; return its exit status."""
+        shell = self._shell if user is None else self._shell.run_by(user)
+        return shell.started(tuple(arguments), environment)
+
+    def run_script(self, text: str) -> int:
+        """Run a script that a wrapper of transports made, in a shell of its own; return its status.
+
+        Raises:
+            ShellError: it is another's: no text of a shell is read here.
+        """
+        script = self._shell.system.scripts.get(text)
+        if script is None:
+            raise absent("a script that is given as a text")
+        left = script.fed
+        while left and (piece := self.read(left)):
+            left -= len(piece)
+        return self._shell.begun_anew(self.environment).run_to_end(script.command)
 
 
 Program: TypeAlias = Callable[[Process], int]
@@ -110,8 +134,10 @@ class System:
     files: Files
     programs: Mapping[str, Program]
     user: str
+    users: frozenset[str]
     run: Run
     evaluate: "Callable[[Shell, Node], None]"
+    scripts: dict[str, ScriptText] = field(default_factory=dict)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -180,6 +206,10 @@ class Shell(Expander):
         """Set a variable."""
         self.variables[name] = value
 
+    def note(self, script: ScriptText) -> None:
+        """Remember a script."""
+        self.system.scripts[script.text] = script
+
     def substitution_status(self) -> int:
         """Return the status of the last substitution since this was asked; 0 without any."""
         status, self.substituted = self.substituted, None
@@ -205,6 +235,21 @@ class Shell(Expander):
             variables=dict(self.variables),
             exported=set(self.exported),
             substituted=None,
+        )
+
+    def run_by(self, user: str) -> "Shell":
+        """Return a copy that another user runs."""
+        files = self.system.files.made_by(user)
+        return replace(self.fork(), system=replace(self.system, user=user, files=files))
+
+    def begun_anew(self, environment: Mapping[str, str]) -> "Shell":
+        """Return a new shell with the same open files, in the same folder."""
+        return replace(
+            self.fork(),
+            variables={**environment, "PWD": self.folder},
+            exported=set(environment),
+            status=0,
+            background="",
         )
 
     def succeeds(self, node: Node) -> bool:

@@ -26,6 +26,7 @@ from chalicelib.shell.words import (
     Text,
     Word,
 )
+from chalicelib.transport.scripts import ScriptText
 
 __all__ = ["Expander", "absent", "as_bytes", "as_text", "document_text", "integer"]
 
@@ -81,6 +82,10 @@ class Expander(ABC):
         """Set a variable."""
 
     @abstractmethod
+    def note(self, script: ScriptText) -> None:
+        """Remember what a script does that a shell may be given to run."""
+
+    @abstractmethod
     def captured(self, node: Node) -> bytes:
         """Return what a command prints, run in a copy of the shell."""
 
@@ -102,6 +107,8 @@ class Expander(ABC):
             case Joined():
                 return "".join(self.value(part) for part in word.parts)
             case Text() | Secret():
+                if isinstance(word, ScriptText):
+                    self.note(word)
                 return word.text
             case Parameter():
                 return self._parameter(word)

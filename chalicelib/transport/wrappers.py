@@ -13,9 +13,11 @@ from datetime import timedelta
 from chalicelib.clock import Clock
 from chalicelib.errors import BerthError, ShellError
 from chalicelib.shell import Node, command, env, join, ref, render, within
+from chalicelib.shell.words import Word
 from chalicelib.transport.invocation import invocation, pieces
 from chalicelib.transport.protocol import Call, Transport
 from chalicelib.transport.result import Result
+from chalicelib.transport.scripts import ScriptText, as_words
 from chalicelib.transport.tree import MARK
 from chalicelib.wait import Randomness, WaitPolicy
 
@@ -95,13 +97,13 @@ class _As(Wrapper):
         made = invocation(call, self.facts)
         return replace(
             call,
-            command=self.around(*made.arguments),
+            command=self.around(*as_words(call.command, made)),
             stdin=made.stdin,
             reach=(*call.reach, self._ending),
         )
 
     @abstractmethod
-    def around(self, *arguments: str) -> Node:
+    def around(self, *arguments: Word | str) -> Node:
         """Return the command that runs a program as the user."""
 
     def _ending(self, node: Node) -> Node:
@@ -119,7 +121,7 @@ class Sudo(_As):
         """
         super().__init__(inner, user)
 
-    def around(self, *arguments: str) -> Node:
+    def around(self, *arguments: Word | str) -> Node:
         """Return the command that runs a program as the user. sudo clears the environment."""
         mark = join(f"{MARK}=", ref(MARK, if_unset=""))
         return command("sudo", "-n", "-H", "-u", self.user, "--", "env", mark, *arguments)
@@ -128,9 +130,11 @@ class Sudo(_As):
 class AsUser(_As):
     """Commands of root run as another user by su, which every Linux has."""
 
-    def around(self, *arguments: str) -> Node:
+    def around(self, *arguments: Word | str) -> Node:
         """Return the command that runs a program as the user."""
-        program = render(command("exec", *arguments))
+        # In the place of su's shell, which would only wait for it.
+        text = render(command("exec", *arguments))
+        program = ScriptText(text, command(*arguments))
         return command("su", "-s", "/bin/sh", "-c", program, self.user)
 
 

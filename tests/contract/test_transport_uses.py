@@ -19,6 +19,7 @@ from chalicelib.shell import (
     print_text,
     println,
     q,
+    ref,
     script,
     subshell,
     within,
@@ -27,6 +28,7 @@ from chalicelib.transport import (
     AsUser,
     Fenced,
     InFolder,
+    Sudo,
     WithEnvironment,
     process_running,
     start,
@@ -40,6 +42,8 @@ _WORD = st.one_of(
     st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=8),
     st.sampled_from(["-n", "--", "$(id)", "`id`", "if", "EOF", "", "{{x}}"]),
 )
+
+_BOTH = pytest.mark.parametrize("wrapper", [Sudo, AsUser])
 
 
 def test_a_file_is_put_and_got(site: Site) -> None:
@@ -110,19 +114,61 @@ def test_arguments_of_a_plain_program_arrive(
     assert result.stdout == "".join(f"{word}\0" for word in ["(", *words]).encode()
 
 
-def test_wrappers_hold_on_every_transport(real_site: Site) -> None:
+def test_wrappers_hold_on_every_transport(site: Site) -> None:
     wrapped = InFolder(
-        WithEnvironment(AsUser(real_site.transport, "nobody"), {"A": Secret("b c")}),
-        "/usr",
+        WithEnvironment(AsUser(site.transport, "nobody"), {"A": Secret("b c")}),
+        "/tmp",  # noqa: S108 - the host's
     )
 
-    result = wrapped.run(script("id -un", "pwd", println(Raw('"$A"')), "cat"), stdin=b"in")
+    result = wrapped.run(script("id -un", "pwd", println(ref("A")), "cat"), stdin=b"in")
 
-    assert result.lines == ["nobody", "/usr", "b c", "in"]
+    assert result.lines == ["nobody", "/tmp", "b c", "in"]  # noqa: S108 - as above
 
 
-def test_what_runs_as_another_user_is_ended(real_site: Site) -> None:
-    user = AsUser(real_site.transport, "nobody")
+@_BOTH
+def test_commands_run_as_another_user(site: Site, wrapper: type[Sudo | AsUser]) -> None:
+    user = wrapper(site.transport, "nobody")
+
+    result = user.run(script("id -un", println(Secret("hush")), "cat"), stdin=b"in")
+
+    assert result.lines == ["nobody", "hush", "in"]
+    assert user.run("whoami").text == "nobody"
+    assert user.run("no-such-program", check=False).exit_status == 127
+
+
+@_BOTH
+def test_a_user_who_is_unknown_is_said(site: Site, wrapper: type[Sudo | AsUser]) -> None:
+    with pytest.raises(CommandFailedError, match="nobody-here") as caught:
+        wrapper(site.transport, "nobody-here").run("true")
+
+    assert caught.value.exit_status == 1
+    assert b"nobody-here" in caught.value.stderr
+
+
+def test_users_nest_from_the_outside_in(site: Site) -> None:
+    """The outer one is who becomes the inner one first: nobody could become nothing else by su."""
+    for nested in (
+        AsUser(Sudo(site.transport, "root"), "nobody"),
+        AsUser(AsUser(site.transport, "root"), "nobody"),
+        Sudo(AsUser(site.transport, "root"), "nobody"),
+    ):
+        assert nested.run(script("id -un", println(Secret("hush")))).lines == ["nobody", "hush"]
+
+
+@_BOTH
+def test_what_another_user_puts_is_theirs(site: Site, wrapper: type[Sudo | AsUser]) -> None:
+    path = f"/tmp/of-nobody-by-{wrapper.__name__}"  # noqa: S108 - the host's
+    user = wrapper(site.transport, "nobody")
+
+    user.put(ALL_BYTES, path)
+
+    assert user.get(path) == ALL_BYTES
+    assert site.owner(path) == "nobody"
+
+
+@_BOTH
+def test_what_runs_as_another_user_is_ended(real_site: Site, wrapper: type[Sudo | AsUser]) -> None:
+    user = wrapper(real_site.transport, "nobody")
 
     with pytest.raises(CommandTimeoutError) as caught:
         user.run(script(println(Raw("$$")), "sleep 507"), timeout_s=1.5)

@@ -47,6 +47,12 @@ class Site:
     flood_bytes: int = 100_000_000
     streams: bool = True
 
+    def owner(self, path: str) -> str:
+        """Whose file it is."""
+        if isinstance(self.transport, MemoryTransport):
+            return self.transport.files.at(path).owner
+        return self.transport.run(q("stat -c %U {path}", path=path)).text
+
 
 def open_site(
     name: str, stack: ExitStack, request: pytest.FixtureRequest, folders: pytest.TempPathFactory

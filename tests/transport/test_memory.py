@@ -36,7 +36,7 @@ from chalicelib.shell import (
     while_,
     within,
 )
-from chalicelib.transport import InFolder, LocalTransport, WithEnvironment
+from chalicelib.transport import AsUser, InFolder, LocalTransport, Sudo, WithEnvironment
 from chalicelib.transport.memory import MemoryTransport, Process
 from tests.transport.memory_cases import ALIKE, OF_FILES
 
@@ -55,7 +55,7 @@ def _host() -> MemoryTransport:
 
 @pytest.mark.parametrize("node", ALIKE.values(), ids=ALIKE)
 def test_it_does_what_this_machine_does(node: Node) -> None:
-    real = LocalTransport(cwd="/").run(node, check=False, stdin=b"")
+    real = InFolder(LocalTransport(), "/").run(node, check=False, stdin=b"")
 
     made = _host().run(node, check=False, stdin=b"")
 
@@ -65,7 +65,7 @@ def test_it_does_what_this_machine_does(node: Node) -> None:
 
 @pytest.mark.parametrize("node", OF_FILES.values(), ids=OF_FILES)
 def test_its_files_are_those_of_this_machine(node: Node, tmp_path: Path) -> None:
-    real = LocalTransport(cwd=tmp_path).run(node, check=False)
+    real = InFolder(LocalTransport(), str(tmp_path)).run(node, check=False)
 
     made = _host().run(node, check=False)
 
@@ -88,6 +88,11 @@ def test_its_files_are_those_of_this_machine(node: Node, tmp_path: Path) -> None
         (command("chmod", "+x", "f"), "chmod"),
         (command("echo", "a\\n"), "backslash"),
         (command("[", "a", "-nt", "b", "]"), "test"),
+        (command("sh", "-c", "true"), "given as a text"),
+        (command("sh", "script"), "sh -c"),
+        (command("sudo", "id", "-un"), "sudo"),
+        (command("su", "nobody"), "su"),
+        (command("whoami", "--help"), "whoami"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
@@ -229,6 +234,23 @@ def test_output_is_streamed() -> None:
         first = next(iter(running))
 
     assert first.data == b"a\n"
+
+
+def test_only_root_becomes_somebody_else_by_su() -> None:
+    host = MemoryTransport(user="ci", users=["web"])
+
+    result = AsUser(host, "web").run("whoami", check=False)
+
+    assert (result.exit_status, result.stdout) == (1, b"")
+    assert Sudo(host, "web").run("whoami").text == "web"
+
+
+def test_sudo_clears_the_environment_and_su_does_not() -> None:
+    host = WithEnvironment(MemoryTransport(), {"A": "kept"})
+    wanted = script(println(ref("A", if_unset="cleared")), println(ref("HOME")))
+
+    assert AsUser(host, "nobody").run(wanted).lines == ["kept", "/nonexistent"]
+    assert Sudo(host, "nobody").run(wanted).lines == ["cleared", "/nonexistent"]
 
 
 def test_wrappers_hold() -> None:

@@ -8,12 +8,11 @@ import pytest
 from chalicelib.clock import ManualClock
 from chalicelib.errors import (
     CommandFailedError,
-    CommandTimeoutError,
     ConnectionLostError,
     HostUnreachableError,
     ShellError,
 )
-from chalicelib.shell import Raw, Secret, exit_, print_text, println, q, script
+from chalicelib.shell import Secret, exit_, print_text, q, script
 from chalicelib.transport import (
     AsUser,
     Call,
@@ -117,28 +116,6 @@ def test_a_dry_run_tells_and_does_nothing(tmp_path: object) -> None:
     assert result.ok
     assert told == [f"touch {tmp_path}/made '***'"]
     assert LocalTransport().run(q("ls {path}", path=str(tmp_path))).lines == []
-
-
-def test_sudo_runs_as_another_user() -> None:
-    user = Sudo(LocalTransport(), "nobody")
-
-    result = user.run(script("id -un", println(Secret("hush")), "cat"), stdin=b"in")
-
-    assert result.lines == ["nobody", "hush", "in"]
-
-
-def test_what_sudo_started_is_ended() -> None:
-    user = Sudo(LocalTransport(), "nobody")
-
-    with pytest.raises(CommandTimeoutError) as caught:
-        user.run(script(println(Raw("$$")), "sleep 600"), timeout_s=0.5)
-
-    status = q("grep -qs {state} {path}", state="^State:.[^ZX]", path=_status(caught.value))
-    assert not LocalTransport().run(status, check=False).ok
-
-
-def _status(error: CommandTimeoutError) -> str:
-    return f"/proc/{int(error.stdout)}/status"
 
 
 def test_wrappers_nest_from_the_outside_in() -> None:
