@@ -64,6 +64,11 @@ class Settings:
     job_time_limit: timedelta = _setting(
         "BERTH_JOB_TIME_LIMIT_S", timedelta(hours=1), "time limit of one attempt's steps"
     )
+    pipeline_deadline: timedelta = _setting(
+        "BERTH_PIPELINE_DEADLINE_S",
+        timedelta(hours=24),
+        "age at which a pipeline and all its jobs end, run or not",
+    )
     log_limit_bytes: int = _setting(
         "BERTH_LOG_LIMIT_BYTES", 50 * 1024 * 1024, "output kept of one job"
     )

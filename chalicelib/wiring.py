@@ -85,6 +85,7 @@ def policy_of(chosen: Settings) -> Policy:
         plan_grace=chosen.plan_grace,
         max_attempts=chosen.max_attempts,
         job_time_limit=chosen.job_time_limit,
+        pipeline_deadline=chosen.pipeline_deadline,
         log_limit_bytes=chosen.log_limit_bytes,
         limits=ContainerLimits(
             cpus=chosen.container_cpus,

@@ -22,7 +22,12 @@ class MemoryGithub:
         commits: Iterable[tuple[str, str]] = (),
     ) -> None:
         self._files = dict(files or {})
+        self._heads: dict[tuple[str, str], str | None] = {}
         self._commits = {(repository, sha) for repository, sha, _ in self._files} | set(commits)
+
+    def put_head(self, repository: str, ref: str, sha: str | None) -> None:
+        """Let a branch or pull request (`refs/heads/main`, `refs/pull/7`) point at a commit, or go."""
+        self._heads[repository, ref] = sha
 
     def put_file(self, repository: str, sha: str, path: str, content: bytes) -> None:
         """Add a file, and its commit, or replace it."""
@@ -42,3 +47,7 @@ class MemoryGithub:
         if content is not None and len(content) > max_bytes:
             raise PayloadError(reason=f"the file is larger than {max_bytes} bytes", status=413)
         return content
+
+    def read_head(self, source: Source) -> str | None:
+        """Return where the source's ref points, or None; see `protocol.Github`."""
+        return self._heads.get((source.repository, source.ref))

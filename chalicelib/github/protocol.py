@@ -23,3 +23,11 @@ class Github(Protocol):
             GithubUnavailableError: no answer, 5xx, or a rate limit.
         """
         ...
+
+    def read_head(self, source: Source) -> str | None:
+        """Return the commit that the source's branch or pull request points at now; None if gone.
+
+        Raises:
+            GithubUnavailableError: no answer, 5xx, or a rate limit.
+        """
+        ...

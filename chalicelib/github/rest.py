@@ -1,14 +1,17 @@
-"""GitHub's REST API, as far as Berth reads it: two calls, over the standard library's client.
+"""GitHub's REST API, as far as Berth reads it: three calls, over the standard library's client.
 
     GET {api}/repos/{owner}/{name}/contents/{path}?ref={sha}
     GET {api}/repos/{owner}/{name}/commits/{sha}
+    GET {api}/repos/{owner}/{name}/git/ref/{ref}
 
 `http.client` and not `urllib.request`, because it follows no redirect, reads no proxy from the
 environment and opens no `file:` address unless told. One connection per call: a planner makes one
-or two. References: <https://docs.github.com/en/rest/repos/contents> and `/en/rest/commits`.
+or two. References: <https://docs.github.com/en/rest/repos/contents>, `/en/rest/commits` and
+`/en/rest/git/refs`.
 """
 
 import http.client
+import json
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from http import HTTPStatus
@@ -30,6 +33,7 @@ _RAW = "application/vnd.github.raw+json"
 _JSON = "application/json"
 _API_VERSION = "2022-11-28"
 _MAX_REDIRECTS = 3
+_MAX_REF = 1 << 16
 _READ_BYTES = 1 << 16
 _MOVED = frozenset({301, 302, 307, 308})
 _NO_REPOSITORY = frozenset({404, 451})  # 451: blocked for legal reasons
@@ -85,6 +89,22 @@ class RestGithub:
             raise _unavailable(answer.status)
         self._check_commit(source)
         return None
+
+    def read_head(self, source: Source) -> str | None:
+        """Return the commit that the source's ref points at, or None; see `protocol.Github`."""
+        ref = source.ref.removeprefix("refs/")
+        if ref.startswith("pull/"):
+            ref += "/head"
+        answer = self._get(f"{self._repository(source)}/git/ref/{quote(ref)}", max_bytes=_MAX_REF)
+        if answer.status in _NO_REPOSITORY | _NO_COMMIT:
+            return None
+        if answer.status != HTTPStatus.OK:
+            raise _unavailable(answer.status)
+        try:
+            sha = json.loads(answer.body)["object"]["sha"]
+        except (ValueError, TypeError, KeyError) as error:
+            raise GithubUnavailableError(reason="GitHub's answer is no reference") from error
+        return str(sha)
 
     def _check_commit(self, source: Source) -> None:
         """Return if the commit is there: GitHub says 404 for a file, a commit and a repository."""

@@ -12,6 +12,7 @@ __all__ = [
     "ATTEMPT_NAME",
     "attempt_name",
     "container_name",
+    "group_id",
     "job_id",
     "parse_container_name",
     "pipeline_id",
@@ -48,6 +49,11 @@ def pipeline_id(
 def job_id(pipeline: str, job_name: str) -> str:
     """Return the id of the job of that name in that pipeline."""
     return _short_hash(pipeline, job_name)
+
+
+def group_id(*, installation: str, repository_id: str, ref: str) -> str:
+    """Return the id of the group of pipelines of which a newer one supersedes the older."""
+    return _short_hash("group", installation, repository_id, ref)
 
 
 def attempt_name(job: str, fence: int) -> str:

@@ -11,11 +11,13 @@ from enum import StrEnum
 from chalicelib.model.states import LIVE, HostState, JobState, Outcome
 
 __all__ = [
+    "Group",
     "Host",
     "Job",
     "JobRef",
     "Pipeline",
     "PipelineState",
+    "Pool",
     "Source",
     "Tenant",
     "pipeline_outcome",
@@ -35,6 +37,7 @@ class Source:
         before: the commit the ref pointed at before, or empty.
         title: first line of the commit message, or the pull request's title, cut to 200 characters.
         author: who pushed, or opened the pull request.
+        default_branch: the repository's, by its short name; empty when the delivery did not say.
     """
 
     repository: str
@@ -45,6 +48,7 @@ class Source:
     before: str = ""
     title: str = ""
     author: str = ""
+    default_branch: str = ""
 
     @property
     def branch(self) -> str:
@@ -54,10 +58,17 @@ class Source:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobRef:
-    """A pipeline's pointer to one of its jobs."""
+    """A pipeline's pointer to one of its jobs, which has no item of its own before it is admitted.
+
+    Attributes:
+        id: see `names.job_id`; in a re-run of failed jobs it may be a job of the pipeline before.
+        name: unique in the pipeline.
+        needs: ids of jobs of the same pipeline that have to succeed before it is admitted.
+    """
 
     id: str
     name: str
+    needs: tuple[str, ...] = ()
 
 
 class PipelineState(StrEnum):
@@ -78,7 +89,9 @@ class Pipeline:
         event: `push` or `pull_request`.
         delivery: GitHub's delivery GUID of the first delivery; a log key, never a dedupe key.
         rerun: the re-run counter that is part of the id.
-        only_job: plan only the job of this name; None means all.
+        only_job: plan only the job of this name, whatever it needs; None means all.
+        failed_of: the ended pipeline whose failed jobs this one runs again; its jobs that succeeded
+            are this one's too. Empty for all others.
         received_at: when the webhook put it.
         planned_at: when its jobs were admitted.
         ended_at: when its last job ended, or planning failed.
@@ -95,6 +108,7 @@ class Pipeline:
     received_at: datetime
     rerun: int = 0
     only_job: str | None = None
+    failed_of: str = ""
     state: PipelineState = PipelineState.RECEIVED
     planned_at: datetime | None = None
     ended_at: datetime | None = None
@@ -121,6 +135,8 @@ class Job:
         host: the host whose slot the current attempt holds, from the claim on.
         lease_until: the attempt's right to the job; None while nobody has it.
         stamp: the fairness stamp it queues under, kept for requeues.
+        shard: which part of its tenant's slots it takes; 0 but for tenants of many slots.
+        cancelled_as: while CANCELLING, the outcome it ends with; None otherwise.
         outcome: None until DONE.
         reason: one sentence for people about the outcome or the last lost attempt.
         hops: times of the hops, by name, in the order they happen:
@@ -141,6 +157,8 @@ class Job:
     host: str = ""
     lease_until: datetime | None = None
     stamp: int = 0
+    shard: int = 0
+    cancelled_as: Outcome | None = None
     outcome: Outcome | None = None
     reason: str = ""
     hops: Mapping[str, datetime] = field(default_factory=dict)
@@ -181,6 +199,57 @@ class Host:
     jobs: Mapping[str, int] = field(default_factory=dict)
     generation: str = ""
     address: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pool:
+    """A set of interchangeable hosts, and whether its jobs may be claimed now.
+
+    Attributes:
+        id: its name.
+        lanes: shards of its ready queue that jobs are put into.
+        lanes_read: shards that claimers look at; more than `lanes` for a while after a decrease.
+        lanes_changed_at: when `lanes` was last set; None for never.
+        paused: why a person stopped it, or everything; empty when nobody did.
+        failures: attempts lost in a row before their container ran.
+        closed_until: the breaker lets no job be claimed before that.
+        failure: what the last of those failures was.
+    """
+
+    id: str
+    lanes: int = 1
+    lanes_read: int = 1
+    lanes_changed_at: datetime | None = None
+    paused: str = ""
+    failures: int = 0
+    closed_until: datetime | None = None
+    failure: str = ""
+
+    def barrier(self, now: datetime) -> str:
+        """Return why no job of the pool may be claimed now, or the empty string."""
+        if self.paused:
+            return f"paused: {self.paused}"
+        if self.closed_until is not None and now < self.closed_until:
+            until = self.closed_until.strftime("%H:%M:%S")
+            return f"no claims until {until} after {self.failures} failures: {self.failure}"
+        return ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """The newest pipeline of a ref, by the chain of its pushes; older ones are superseded.
+
+    Attributes:
+        id: see `names.group_id`.
+        sha: the newest head known.
+        pipeline: the pipeline of that head; empty while its delivery has not been planned.
+        previous: the pipeline that was there before: to be cancelled, again after a crash.
+    """
+
+    id: str
+    sha: str
+    pipeline: str = ""
+    previous: str = ""
 
 
 _WORST_FIRST = (

@@ -82,6 +82,7 @@ class JobSpec:
         steps: in order, at least one.
         environment: the job's `environment` over the config's global one.
         working_directory: absolute or `~/…`.
+        needs: names of jobs of the same pipeline that have to succeed first.
     """
 
     name: str
@@ -89,6 +90,7 @@ class JobSpec:
     image: str = "base"
     environment: Mapping[str, str] = field(default_factory=dict)
     working_directory: str = "~/project"
+    needs: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Return the spec as plain JSON values, with its schema version."""
@@ -98,6 +100,7 @@ class JobSpec:
             "image": self.image,
             "environment": dict(self.environment),
             "working_directory": self.working_directory,
+            "needs": list(self.needs),
             "steps": [_step_to_json(step) for step in self.steps],
         }
 
@@ -116,6 +119,7 @@ class JobSpec:
             image=value["image"],
             environment=dict(value["environment"]),
             working_directory=value["working_directory"],
+            needs=tuple(value.get("needs", ())),
             steps=tuple(_step_from_json(step) for step in value["steps"]),
         )
 

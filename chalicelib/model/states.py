@@ -21,7 +21,7 @@ __all__ = [
 class JobState(StrEnum):
     """Where a job is on its way. DONE is absorbing."""
 
-    WAITING = "waiting"  # needs other jobs
+    WAITING = "waiting"  # needs other jobs; has no item yet, so that it is admitted by one put
     PENDING = "pending"  # its tenant is at its limit
     READY = "ready"  # holds the tenant's slot, waits for a host slot
     LEASED = "leased"  # claimed; its container is being made
@@ -68,7 +68,7 @@ class Event(StrEnum):
 TRANSITIONS: dict[tuple[JobState, Event], JobState] = {
     (JobState.WAITING, Event.ADMIT): JobState.READY,
     (JobState.WAITING, Event.UNLOCK): JobState.PENDING,
-    (JobState.WAITING, Event.FINISH): JobState.DONE,  # a need failed, or the pipeline was cancelled
+    (JobState.WAITING, Event.CANCEL): JobState.DONE,  # a need failed, or the pipeline was cancelled
     (JobState.PENDING, Event.PROMOTE): JobState.READY,
     (JobState.PENDING, Event.CANCEL): JobState.DONE,
     (JobState.READY, Event.CLAIM): JobState.LEASED,

@@ -11,7 +11,7 @@ from datetime import datetime
 
 from chalicelib.clock import from_ms, to_ms
 from chalicelib.errors import StoreUnavailableError
-from chalicelib.model import Host, Job, JobState, Outcome, Tenant
+from chalicelib.model import Host, Job, JobState, Outcome, Pool
 from chalicelib.queue.dynamodb_changes import (
     back_to_ready,
     bind_change,
@@ -26,18 +26,21 @@ from chalicelib.queue.dynamodb_changes import (
     met,
     new_job_item,
     promote_change,
+    skipped_item,
     take_host_slot,
 )
 from chalicelib.queue.dynamodb_items import (
     JobItem,
     job_key,
     parse_job,
-    parse_tenant,
+    parse_pool,
+    pool_key,
     read,
     tenant_key,
 )
 from chalicelib.queue.dynamodb_registry import Registry
 from chalicelib.queue.dynamodb_table import DynamoTable, Put, Refused
+from chalicelib.queue.dynamodb_tenants import Slots
 from chalicelib.queue.protocol import Admission, Lane, NewJob
 from chalicelib.queue.stamp import fair_stamp, parse_sort_key
 
@@ -46,36 +49,40 @@ __all__ = ["DynamoQueue"]
 _ROUNDS = 8
 """How often a verb looks again when the job moved between its read and its write."""
 _BACKLOG_HEAD = 10
+_LANES_AT_ONCE = 2
 
 
 class DynamoQueue(Registry):
     """`protocol.JobQueue` over one table. Safe to share between threads and processes."""
 
-    def __init__(self, table: str | DynamoTable, *, default_limit: int, lanes: int = 1) -> None:
+    def __init__(self, table: str | DynamoTable, *, default_limit: int) -> None:
         """Serve the table.
 
         Args:
             table: its name, or a `DynamoTable` to share its connection, clock and accounting.
             default_limit: slots of a tenant that nobody gave a limit.
-            lanes: shards of each pool's ready queue; one carries some 1,000 jobs a second.
         """
-        super().__init__(table, default_limit=default_limit)
-        self._lanes = lanes
+        made = DynamoTable(table) if isinstance(table, str) else table
+        super().__init__(made, default_limit=default_limit)
 
     def admit(self, job: NewJob, *, now: datetime) -> Admission:
         """Take the tenant's slot and make the job READY, or PENDING. Five write units, or two."""
-        tenant = self._tenant_of_new(job)
-        if tenant is None:
+        found = self._before_admission(job)
+        if found is None:
             return Admission.EXISTS
-        stamp = self._stamp(tenant, job.priority_s, now)
+        slots, pool = found
+        stamp = _stamp(slots, job.priority_s, now)
         absent = JobItem.pk.does_not_exist()
-        if len(tenant.jobs) < tenant.limit:
-            lane = self._lane(job.pool, job.id)
-            item = new_job_item(job, JobState.READY, partition=lane, stamp=stamp, now=now)
+        shard = slots.shard_for(job.id)
+        if shard is not None:
+            lane = _lane(pool, job.id)
+            item = new_job_item(
+                job, JobState.READY, partition=lane, stamp=stamp, shard=shard, now=now
+            )
             refusals = self._table.transact(
                 "admit",
                 Put(item=item.serialize(), condition=absent),
-                self._take_slot(job.tenant, job.id),
+                self._take_slot(job.tenant, job.id, shard=shard, now=now),
             )
             if refusals is None:
                 return Admission.READY
@@ -89,25 +96,37 @@ class DynamoQueue(Registry):
             return Admission.EXISTS
         return Admission.READY if self._promote_job(job.id, now) else Admission.PENDING
 
+    def skip(self, job: NewJob, *, outcome: Outcome, reason: str, now: datetime) -> bool:
+        """WAITING → DONE for a job that will never run. One write unit."""
+        item = skipped_item(job, outcome=outcome, reason=reason, now=now)
+        absent = JobItem.pk.does_not_exist()
+        refused = self._table.put("skip", Put(item=item.serialize(), condition=absent))
+        return refused is None or _is_own(refused, "finished", now)
+
     def promote(self, tenant: str, *, now: datetime) -> str | None:
         """PENDING → READY for the head of the tenant's backlog, if it has room. Six write units."""
-        for _, order in self._table.query(f"P#{tenant}", limit=_BACKLOG_HEAD):
-            job = parse_sort_key(order)[1]
-            promoted = self._promote_job(job, now)
+        for entry in self.backlog(tenant, limit=_BACKLOG_HEAD):
+            promoted = self._promote_job(entry.job, now)
             if promoted:
-                return job
+                return entry.job
             if promoted is None:
                 return None
         return None
 
+    def backlog(self, tenant: str, *, limit: int = 10) -> Sequence[Lane]:
+        """Return the first entries of the tenant's backlog. Ghosts are possible."""
+        return _entries(self._table.query(f"P#{tenant}", limit=limit))
+
     def ready(self, pool: str, *, limit: int = 10) -> Sequence[Lane]:
-        """Return the first entries of the pool's lanes, best stamp first. Ghosts are possible."""
-        found = [
-            parse_sort_key(order)
-            for number in range(self._lanes)
-            for _, order in self._table.query(f"R#{pool}#{number}", limit=limit)
-        ]
-        return [Lane(job=job, stamp=stamp) for stamp, job in sorted(found)[:limit]]
+        """Return entries of the pool's lanes, best stamp first. Ghosts are possible."""
+        lanes = self._table.shuffled(range(self.get_pool(pool).lanes_read))
+        found: list[Lane] = []
+        while lanes and len(found) < limit:
+            # Two at a time: of a random pair the better head is nearly as good as of all of them.
+            for lane in lanes[:_LANES_AT_ONCE]:
+                found += _entries(self._table.query(f"R#{pool}#{lane}", limit=limit))
+            lanes = lanes[_LANES_AT_ONCE:]
+        return sorted(found, key=_place)[:limit]
 
     def claim(
         self, job: str, *, host: Host, nonce: str, lease_until: datetime, now: datetime
@@ -178,7 +197,7 @@ class DynamoQueue(Registry):
             refusals = self._table.transact(
                 "finish",
                 end_change(seen, ended),
-                self._free_slot(seen.tenant, job),
+                self._free_slot(seen, now=now),
                 free_host_slot(seen),
             )
             if refusals is None:
@@ -211,27 +230,30 @@ class DynamoQueue(Registry):
                 return seen
             ended = ended_by(seen, outcome=outcome, reason=reason, now=now)
             after = (
-                self._cancel_live(seen, reason) if seen.live else self._cancel_queued(seen, ended)
+                self._cancel_live(seen, outcome, reason)
+                if seen.live
+                else self._cancel_queued(seen, ended, now)
             )
             if after is not None:
                 return after
         raise StoreUnavailableError(reason=f"job {job} moved {_ROUNDS} times under its cancel")
 
-    def _cancel_live(self, seen: Job, reason: str) -> Job | None:
-        answer = self._table.update("cancel", cancelling(seen, reason=reason))
+    def _cancel_live(self, seen: Job, outcome: Outcome, reason: str) -> Job | None:
+        change = cancelling(seen, outcome=outcome, reason=reason)
+        answer = self._table.update("cancel", change)
         return None if isinstance(answer, Refused) else parse_job(answer)
 
-    def _cancel_queued(self, seen: Job, ended: Job) -> Job | None:
+    def _cancel_queued(self, seen: Job, ended: Job, now: datetime) -> Job | None:
         change = end_change(seen, ended)
         if seen.state is JobState.READY:
-            slot = self._free_slot(seen.tenant, seen.id)
+            slot = self._free_slot(seen, now=now)
             return ended if self._table.transact("cancel", change, slot) is None else None
         return None if isinstance(self._table.update("cancel", change), Refused) else ended
 
     def _send_back(
         self, verb: str, seen: Job, *, reason: str, now: datetime, charged: bool
     ) -> bool:
-        lane = self._lane(seen.pool, seen.id)
+        lane = _lane(self.get_pool(seen.pool), seen.id)
         change = back_to_ready(seen, lane=lane, reason=reason, now=now, charged=charged)
         refusals = self._table.transact(verb, change, free_host_slot(seen))
         return refusals is None or is_back(met(refusals[0]), seen.fence)
@@ -242,37 +264,56 @@ class DynamoQueue(Registry):
         item = read(JobItem, raw) if raw else None
         if item is None or item.state != JobState.PENDING.value:
             return False  # a ghost of the index
-        tenant = self.get_tenant(item.tenant)
-        if tenant is None or len(tenant.jobs) >= tenant.limit:
+        slots = self._slots(item.tenant)
+        shard = slots.shard_for(job) if slots else None
+        if slots is None or shard is None:
             return None
-        stamp = self._stamp(tenant, int(item.priority_s), now)
-        change = promote_change(job, lane=self._lane(item.pool, job), stamp=stamp, now=now)
-        refusals = self._table.transact("promote", change, self._take_slot(item.tenant, job))
+        change = promote_change(
+            job,
+            lane=_lane(self.get_pool(item.pool), job),
+            stamp=_stamp(slots, int(item.priority_s), now),
+            shard=shard,
+            now=now,
+        )
+        slot = self._take_slot(item.tenant, job, shard=shard, now=now)
+        refusals = self._table.transact("promote", change, slot)
         if refusals is None:
             return True
         return None if refusals[0] is None else _is_own(refusals[0], "ready", now)
 
-    def _tenant_of_new(self, job: NewJob) -> Tenant | None:
-        """Return the tenant, created if need be; None when the job exists already."""
-        keys = (job_key(job.id), tenant_key(job.tenant))
+    def _before_admission(self, job: NewJob) -> tuple[Slots, Pool] | None:
+        """Return tenant (created if need be) and pool; None when the job exists already."""
+        keys = (job_key(job.id), tenant_key(job.tenant), pool_key(job.pool))
         found = {raw["pk"]["S"]: raw for raw in self._table.get_many(keys)}
         if keys[0].pk in found:
             return None
-        raw = found.get(keys[1].pk)
-        if raw is None:
-            return self._create_tenant(job.tenant)
-        return parse_tenant(raw, default_limit=self._default_limit)
-
-    def _stamp(self, tenant: Tenant, priority_s: int, now: datetime) -> int:
-        return fair_stamp(
-            now=now,
-            priority_s=priority_s,
-            slots_in_use=len(tenant.jobs),
-            weight=tenant.weight,
+        tenant, pool = found.get(keys[1].pk), found.get(keys[2].pk)
+        return (
+            self._slots_in(tenant) if tenant else self._created(job.tenant),
+            parse_pool(pool) if pool else Pool(id=job.pool),
         )
 
-    def _lane(self, pool: str, job: str) -> str:
-        return f"R#{pool}#{zlib.crc32(job.encode()) % self._lanes}"
+
+def _entries(found: Sequence[tuple[str, str]]) -> list[Lane]:
+    keys = (parse_sort_key(order) for _, order in found)
+    return [Lane(job=job, stamp=stamp) for stamp, job in keys]
+
+
+def _place(entry: Lane) -> tuple[int, str]:
+    return entry.stamp, entry.job
+
+
+def _stamp(slots: Slots, priority_s: int, now: datetime) -> int:
+    return fair_stamp(
+        now=now,
+        priority_s=priority_s,
+        slots_in_use=len(slots.tenant.jobs),
+        weight=slots.tenant.weight,
+    )
+
+
+def _lane(pool: Pool, job: str) -> str:
+    return f"R#{pool.id}#{zlib.crc32(job.encode()) % pool.lanes}"
 
 
 def _is_own(refused: Refused, hop: str, now: datetime) -> bool:

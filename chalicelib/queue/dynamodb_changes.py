@@ -46,6 +46,7 @@ __all__ = [
     "met",
     "new_job_item",
     "promote_change",
+    "skipped_item",
     "take_host_slot",
 ]
 
@@ -56,12 +57,27 @@ _NO_HOPS: Mapping[str, datetime] = MappingProxyType({})
 
 
 def new_job_item(
-    job: NewJob, state: JobState, *, partition: str, stamp: int, now: datetime
+    job: NewJob, state: JobState, *, partition: str, stamp: int, shard: int = 0, now: datetime
 ) -> JobItem:
     """Return the item of a job that is admitted, READY or PENDING."""
     hops = {"admitted": to_ms(now)}
     if state is JobState.READY:
         hops["ready"] = to_ms(now)
+    item = _bare_item(job, state, hops)
+    item.stamp, item.shard = stamp, shard or None
+    item.partition, item.order = partition, sort_key(stamp, job.id)
+    return item
+
+
+def skipped_item(job: NewJob, *, outcome: Outcome, reason: str, now: datetime) -> JobItem:
+    """Return the item of a job that never was admitted, and never will be."""
+    item = _bare_item(job, JobState.DONE, {"finished": to_ms(now)})
+    item.outcome, item.reason = outcome.value, reason[:_MAX_REASON]
+    item.ttl = ttl_of(now)
+    return item
+
+
+def _bare_item(job: NewJob, state: JobState, hops: Mapping[str, int]) -> JobItem:
     return JobItem(
         *job_key(job.id),
         name=job.name,
@@ -73,20 +89,19 @@ def new_job_item(
         state=state.value,
         fence=0,
         attempts=0,
-        stamp=stamp,
+        stamp=0,
         hops=hops,
-        partition=partition,
-        order=sort_key(stamp, job.id),
     )
 
 
-def promote_change(job: str, *, lane: str, stamp: int, now: datetime) -> Change:
+def promote_change(job: str, *, lane: str, stamp: int, shard: int, now: datetime) -> Change:
     """Return PENDING → READY under a new stamp: the place in the lane is that of today's tenant."""
     return Change(
         key=job_key(job),
         actions=[
             JobItem.state.set(JobState.READY.value),
             JobItem.stamp.set(stamp),
+            *([JobItem.shard.set(shard)] if shard else []),
             JobItem.hops["ready"].set(to_ms(now)),
             *_enter(lane, job, stamp),
         ],
@@ -188,7 +203,7 @@ def ended_by(
     now: datetime,
     hops: Mapping[str, datetime] | None = None,
 ) -> Job:
-    """Return the job `seen` as its end makes it. What is CANCELLING ends as that, by its reason.
+    """Return the job `seen` as its end makes it. What is CANCELLING ends as its cancel said.
 
     The host stays on the record: it tells a job that an attempt ended from one that was cancelled
     while it waited.
@@ -201,7 +216,8 @@ def ended_by(
         state=JobState.DONE,
         owner="",
         lease_until=None,
-        outcome=Outcome.CANCELLED if cancelled else outcome,
+        outcome=(seen.cancelled_as or Outcome.CANCELLED) if cancelled else outcome,
+        cancelled_as=None,
         reason=seen.reason if cancelled and seen.reason else reason[:_MAX_REASON],
         hops={hop: passed[hop] for hop in HOPS if hop in passed},
     )
@@ -219,6 +235,7 @@ def end_change(seen: Job, ended: Job) -> Change:
             JobItem.ttl.set(ttl_of(ended.hops["finished"])),
             JobItem.owner.remove(),
             JobItem.lease_until.remove(),
+            *([JobItem.cancelled_as.remove()] if seen.cancelled_as else []),
             *_record(ended.hops, (*_CARRIED_HOPS, "finished")),
             *_leave(),
         ],
@@ -226,12 +243,13 @@ def end_change(seen: Job, ended: Job) -> Change:
     )
 
 
-def cancelling(seen: Job, *, reason: str) -> Change:
+def cancelling(seen: Job, *, outcome: Outcome, reason: str) -> Change:
     """Return LEASED or RUNNING → CANCELLING, if the job is as seen."""
     return Change(
         key=job_key(seen.id),
         actions=[
             JobItem.state.set(JobState.CANCELLING.value),
+            JobItem.cancelled_as.set(outcome.value),
             JobItem.reason.set(reason[:_MAX_REASON]),
         ],
         condition=at_seen(seen),

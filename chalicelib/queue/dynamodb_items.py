@@ -8,8 +8,11 @@ milliseconds, but `ttl`, which DynamoDB wants in seconds. Nothing here sends any
     J#<job>          S   job: queue entry, lease and record
     J#<job>          P   its spec, immutable
     T#<tenant>       S   tenant: the set of jobs that hold a slot
+    T#<tenant>#<k>   S   the same for its further shards, k from 1
     H#<host>         S   host: job → fence of each container
     V#<pipeline>     S   pipeline
+    G#<group>        S   newest pipeline of a ref
+    L#<pool>         S   pool: lanes, breaker, pause; L#* pauses everything
     C#sweep          S   when the sweeper passes
 
     index q          o                      member while
@@ -17,7 +20,8 @@ milliseconds, but `ttl`, which DynamoDB wants in seconds. Nothing here sends any
     P#<tenant>       stamp at arrival       job PENDING
     A#<0..7>         tenant                 tenant may have jobs
     H#<pool>         host                   registered
-    U, then V        received               pipeline not all admitted; then for ever
+    L                pool                   it has, or had, hosts
+    U, then V        received               pipeline open; then for ever
 """
 
 import json
@@ -33,26 +37,31 @@ from pynamodb.models import Model
 
 from chalicelib.clock import from_ms, to_ms
 from chalicelib.errors import StoreUnavailableError
-from chalicelib.model import Host, HostState, Job, JobSpec, JobState, Outcome, Tenant
+from chalicelib.model import Group, Host, HostState, Job, JobSpec, JobState, Outcome, Pool
 from chalicelib.queue.dynamodb_table import Key, Raw
 
 __all__ = [
     "HOPS",
     "ITEM_VERSION",
     "RETENTION",
+    "GroupItem",
     "HostItem",
     "Item",
     "JobItem",
     "NumbersAttribute",
+    "PoolItem",
     "SpecItem",
     "SweepItem",
     "TenantItem",
+    "group_key",
     "host_key",
     "job_key",
+    "parse_group",
     "parse_host",
     "parse_job",
+    "parse_pool",
     "parse_spec",
-    "parse_tenant",
+    "pool_key",
     "read",
     "spec_item",
     "spec_key",
@@ -61,8 +70,11 @@ __all__ = [
     "ttl_of",
 ]
 
-ITEM_VERSION = 1
-"""Schema version of every item written. A reader accepts it and the one before."""
+ITEM_VERSION = 2
+"""Schema version of every item written. A reader accepts it and the one before.
+
+2 brought shards and the outcome of a cancel to jobs; to a reader both are optional.
+"""
 
 RETENTION = timedelta(days=90)
 """How long an ended job or pipeline, and a spec, stays. As long as CloudFormation keeps logs."""
@@ -112,6 +124,8 @@ class JobItem(Item):
     owner = UnicodeAttribute(attr_name="w", null=True)
     host = UnicodeAttribute(attr_name="hn", null=True)
     lease_until = NumberAttribute(attr_name="lu", null=True)
+    shard = NumberAttribute(attr_name="sh", null=True)
+    cancelled_as = UnicodeAttribute(attr_name="ca", null=True)
     outcome = UnicodeAttribute(attr_name="out", null=True)
     reason = UnicodeAttribute(attr_name="rs", null=True)
     hops = NumbersAttribute(attr_name="h")
@@ -121,14 +135,21 @@ class SpecItem(Item):
     """What a job is asked to do: JSON, compressed."""
 
     packed = BinaryAttribute(attr_name="z", legacy_encoding=False)
+    pipeline = UnicodeAttribute(attr_name="pl", null=True)
 
 
 class TenantItem(Item):
-    """A tenant. `lim` is there once somebody set a limit; until then the settings' one counts."""
+    """A tenant, or a further shard of one.
+
+    `lim` is this shard's share of the limit. It is there once somebody set a limit; until then the
+    settings' one counts. Weight and the number of shards are on the first.
+    """
 
     jobs = NumbersAttribute(attr_name="r")
     limit = NumberAttribute(attr_name="lim", null=True)
     weight = NumberAttribute(attr_name="wt", null=True)
+    shards = NumberAttribute(attr_name="sn", null=True)
+    used_at = NumberAttribute(attr_name="ua", null=True)
 
 
 class HostItem(Item):
@@ -140,6 +161,26 @@ class HostItem(Item):
     state = UnicodeAttribute(attr_name="st")
     generation = UnicodeAttribute(attr_name="gen")
     address = UnicodeAttribute(attr_name="ad")
+
+
+class PoolItem(Item):
+    """A pool. What nobody has set is not there."""
+
+    lanes = NumberAttribute(attr_name="ln", null=True)
+    lanes_read = NumberAttribute(attr_name="lr", null=True)
+    lanes_changed_at = NumberAttribute(attr_name="lc", null=True)
+    paused = UnicodeAttribute(attr_name="ps", null=True)
+    failures = NumberAttribute(attr_name="fl", null=True)
+    closed_until = NumberAttribute(attr_name="cu", null=True)
+    failure = UnicodeAttribute(attr_name="fr", null=True)
+
+
+class GroupItem(Item):
+    """The newest pipeline of a ref."""
+
+    sha = UnicodeAttribute()
+    pipeline = UnicodeAttribute(attr_name="pl")
+    previous = UnicodeAttribute(attr_name="pv")
 
 
 class SweepItem(Item):
@@ -162,9 +203,19 @@ def spec_key(job: str) -> Key:
     return Key(f"J#{job}", "P")
 
 
-def tenant_key(tenant: str) -> Key:
-    """Return the key of a tenant's item."""
-    return Key(f"T#{tenant}")
+def tenant_key(tenant: str, shard: int = 0) -> Key:
+    """Return the key of a tenant's item, or of one of its further shards."""
+    return Key(f"T#{tenant}#{shard}" if shard else f"T#{tenant}")
+
+
+def pool_key(pool: str) -> Key:
+    """Return the key of a pool's item."""
+    return Key(f"L#{pool}")
+
+
+def group_key(group: str) -> Key:
+    """Return the key of a group's item."""
+    return Key(f"G#{group}")
 
 
 def host_key(host: str) -> Key:
@@ -211,20 +262,11 @@ def parse_job(raw: Raw) -> Job:
         host=item.host or "",
         lease_until=from_ms(int(item.lease_until)) if item.lease_until else None,
         stamp=int(item.stamp),
+        shard=int(item.shard or 0),
+        cancelled_as=Outcome(item.cancelled_as) if item.cancelled_as else None,
         outcome=Outcome(item.outcome) if item.outcome else None,
         reason=item.reason or "",
         hops={hop: from_ms(item.hops[hop]) for hop in HOPS if hop in item.hops},
-    )
-
-
-def parse_tenant(raw: Raw, *, default_limit: int) -> Tenant:
-    """Return the tenant in an item; `default_limit` counts where nobody set one."""
-    item = read(TenantItem, raw)
-    return Tenant(
-        id=item.pk.partition("#")[2],
-        limit=_limit(item.limit, default_limit),
-        weight=int(item.weight or 1),
-        jobs=frozenset(item.jobs),
     )
 
 
@@ -242,11 +284,36 @@ def parse_host(raw: Raw) -> Host:
     )
 
 
-def spec_item(job: str, spec: JobSpec, *, now: datetime) -> SpecItem:
+def parse_pool(raw: Raw) -> Pool:
+    """Return the pool in an item."""
+    item = read(PoolItem, raw)
+    lanes = int(item.lanes or 1)
+    return Pool(
+        id=item.pk.partition("#")[2],
+        lanes=lanes,
+        lanes_read=max(lanes, int(item.lanes_read or 1)),
+        lanes_changed_at=from_ms(int(item.lanes_changed_at)) if item.lanes_changed_at else None,
+        paused=item.paused or "",
+        failures=int(item.failures or 0),
+        closed_until=from_ms(int(item.closed_until)) if item.closed_until else None,
+        failure=item.failure or "",
+    )
+
+
+def parse_group(raw: Raw) -> Group:
+    """Return the group in an item."""
+    item = read(GroupItem, raw)
+    return Group(
+        id=item.pk.partition("#")[2], sha=item.sha, pipeline=item.pipeline, previous=item.previous
+    )
+
+
+def spec_item(job: str, spec: JobSpec, *, pipeline: str, now: datetime) -> SpecItem:
     """Return the item of a spec. Identical specs pack identically."""
     text = json.dumps(spec.to_json(), sort_keys=True, separators=(",", ":"))
     key = spec_key(job)
-    return SpecItem(key.pk, key.sk, packed=zlib.compress(text.encode(), 9), ttl=ttl_of(now))
+    packed = zlib.compress(text.encode(), 9)
+    return SpecItem(key.pk, key.sk, packed=packed, pipeline=pipeline, ttl=ttl_of(now))
 
 
 def parse_spec(packed: bytes) -> JobSpec:
@@ -264,11 +331,6 @@ def parse_spec(packed: bytes) -> JobSpec:
 def ttl_of(now: datetime) -> int:
     """Return when DynamoDB may forget what ended now, in Unix seconds."""
     return to_ms(now + RETENTION) // 1000
-
-
-def _limit(own: float | None, default: int) -> int:
-    # Zero is a limit too: it stops a tenant.
-    return default if own is None else int(own)
 
 
 def _pk(raw: Raw) -> str:

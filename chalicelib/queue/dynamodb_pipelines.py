@@ -1,13 +1,13 @@
 """The record of pipelines over DynamoDB, and the specs of their jobs.
 
-A pipeline is in index partition U until all its jobs have been admitted, then in V for ever; a
-listing merges both. Sort keys carry the time it was received and its id, so a page needs no more
-than the last key shown.
+A pipeline is in index partition U until it has ended, then in V for ever; a listing merges both.
+Sort keys carry the time it was received and its id, so a page needs no more than the last key shown.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
 from datetime import datetime
+from typing import Any
 
 from pynamodb.attributes import JSONAttribute, NumberAttribute, UnicodeAttribute
 
@@ -30,8 +30,8 @@ from chalicelib.queue.stamp import sort_key
 
 __all__ = ["DynamoPipelines", "PipelineItem"]
 
-_UNPLANNED = "U"
-_PLANNED = "V"
+_OPEN = "U"
+_ENDED = "V"
 _MAX_SPEC_BYTES = 300 * 1024
 _MAX_PAGE = 100
 _MAX_REASON = 2_000
@@ -47,6 +47,7 @@ class PipelineItem(Item):
     received_at = NumberAttribute(attr_name="ra")
     rerun = NumberAttribute(attr_name="rr")
     only_job = UnicodeAttribute(attr_name="oj", null=True)
+    failed_of = UnicodeAttribute(attr_name="fo", null=True)
     state = UnicodeAttribute(attr_name="st")
     planned_at = NumberAttribute(attr_name="pa", null=True)
     ended_at = NumberAttribute(attr_name="ea", null=True)
@@ -85,7 +86,7 @@ class DynamoPipelines:
         most = max(1, min(limit, _MAX_PAGE))
         found = {
             order: pk
-            for partition in (_UNPLANNED, _PLANNED)
+            for partition in (_OPEN, _ENDED)
             for pk, order in self._table.query(
                 partition, limit=most + 1, before=before, newest_first=True
             )
@@ -99,19 +100,29 @@ class DynamoPipelines:
             next=encode_cursor(shown[-1]) if len(orders) > most else None,
         )
 
-    def unplanned(self, *, before: datetime, limit: int = 25) -> Sequence[str]:
-        """Return ids, oldest first, of pipelines RECEIVED before that time and not all admitted."""
-        found = self._table.query(_UNPLANNED, limit=limit, before=sort_key(to_ms(before), ""))
-        return [pk.partition("#")[2] for pk, _ in found]
+    def open_pipelines(
+        self, *, before: datetime, since: datetime | None = None, limit: int = 25
+    ) -> Sequence[Pipeline]:
+        """Return pipelines that have not ended, received between two times, oldest first."""
+        found = self._table.query(
+            _OPEN,
+            limit=limit,
+            since=sort_key(to_ms(since), "") if since else None,
+            before=sort_key(to_ms(before), ""),
+        )
+        records = map(_parse, self._table.get_many(Key(pk) for pk, _ in found))
+        there = [each for each in records if each.state is not PipelineState.ENDED]
+        return sorted(there, key=lambda each: (each.received_at, each.id))
 
-    def put_specs(self, specs: Mapping[str, JobSpec]) -> None:
+    def put_specs(self, pipeline: str, specs: Mapping[str, JobSpec]) -> None:
         """Store the spec of each job id. One write unit per compressed kilobyte.
 
         Raises:
             PayloadError: a spec is above 300 KB compressed. (To keep such ones in S3, this is the
                 place; nothing else knows where specs are.)
         """
-        items = [spec_item(job, spec, now=self._table.clock.now()) for job, spec in specs.items()]
+        now = self._table.clock.now()
+        items = [spec_item(job, spec, pipeline=pipeline, now=now) for job, spec in specs.items()]
         for item in items:
             if len(item.packed) > _MAX_SPEC_BYTES:
                 size_kib = len(item.packed) // 1024
@@ -124,6 +135,11 @@ class DynamoPipelines:
         raw = self._table.get(spec_key(job))
         return parse_spec(read(SpecItem, raw).packed) if raw else None
 
+    def pipeline_of(self, job: str) -> str | None:
+        """Return the id of the pipeline that planned the job, WAITING ones too."""
+        raw = self._table.get(spec_key(job))
+        return (read(SpecItem, raw).pipeline or None) if raw else None
+
     def mark_planned(self, pipeline: str, *, jobs: Sequence[JobRef], now: datetime) -> bool:
         """RECEIVED → PLANNED with these jobs; False if it was not RECEIVED. One write unit."""
         change = Change(
@@ -131,7 +147,7 @@ class DynamoPipelines:
             actions=[
                 PipelineItem.state.set(PipelineState.PLANNED.value),
                 PipelineItem.planned_at.set(to_ms(now)),
-                PipelineItem.jobs.set([[job.id, job.name] for job in jobs]),
+                PipelineItem.jobs.set(_packed(jobs)),
             ],
             condition=PipelineItem.state == PipelineState.RECEIVED.value,
         )
@@ -142,17 +158,16 @@ class DynamoPipelines:
         mine = (PipelineState.PLANNED, from_ms(to_ms(now)))
         return met is not None and (met.state, met.planned_at) == mine
 
-    def mark_admitted(self, pipeline: str) -> None:
-        """Take a PLANNED pipeline out of `unplanned`. Three write units, one on a repeat."""
-        change = Change(
-            key=_key(pipeline),
-            actions=[PipelineItem.partition.set(_PLANNED)],
-            condition=PipelineItem.state == PipelineState.PLANNED.value,
-        )
-        self._table.update("mark_admitted", change)
-
-    def end_pipeline(self, pipeline: str, *, outcome: Outcome, reason: str, now: datetime) -> bool:
-        """→ ENDED unless it has ended; False if it had, or never was."""
+    def end_pipeline(
+        self,
+        pipeline: str,
+        *,
+        seen: PipelineState,
+        outcome: Outcome,
+        reason: str,
+        now: datetime,
+    ) -> bool:
+        """RECEIVED or PLANNED → ENDED, if it is as seen. Three write units."""
         change = Change(
             key=_key(pipeline),
             actions=[
@@ -160,12 +175,11 @@ class DynamoPipelines:
                 PipelineItem.outcome.set(outcome.value),
                 PipelineItem.reason.set(reason[:_MAX_REASON]),
                 PipelineItem.ended_at.set(to_ms(now)),
-                PipelineItem.partition.set(_PLANNED),
+                PipelineItem.partition.set(_ENDED),
                 PipelineItem.ttl.set(ttl_of(now)),
             ],
-            condition=PipelineItem.state.is_in(
-                PipelineState.RECEIVED.value, PipelineState.PLANNED.value
-            ),
+            condition=(PipelineItem.state == seen.value)
+            & (PipelineItem.state != PipelineState.ENDED.value),
         )
         answer = self._table.update("end_pipeline", change)
         if not isinstance(answer, Refused):
@@ -183,7 +197,7 @@ def _pipeline_item(pipeline: Pipeline) -> PipelineItem:
     received_ms = to_ms(pipeline.received_at)
     return PipelineItem(
         *_key(pipeline.id),
-        partition=_UNPLANNED,
+        partition=_OPEN,
         order=sort_key(received_ms, pipeline.id),
         tenant=pipeline.tenant,
         event=pipeline.event,
@@ -192,6 +206,7 @@ def _pipeline_item(pipeline: Pipeline) -> PipelineItem:
         received_at=received_ms,
         rerun=pipeline.rerun,
         only_job=pipeline.only_job,
+        failed_of=pipeline.failed_of or None,
         state=PipelineState.RECEIVED.value,
     )
 
@@ -212,12 +227,28 @@ def _parse(raw: Raw) -> Pipeline:
         received_at=from_ms(int(item.received_at)),
         rerun=int(item.rerun),
         only_job=item.only_job,
+        failed_of=item.failed_of or "",
         state=PipelineState(item.state),
         planned_at=from_ms(int(item.planned_at)) if item.planned_at else None,
         ended_at=from_ms(int(item.ended_at)) if item.ended_at else None,
         outcome=Outcome(item.outcome) if item.outcome else None,
         reason=item.reason or "",
-        jobs=tuple(JobRef(id=job, name=name) for job, name in item.jobs or ()),
+        jobs=_unpacked(item.jobs or ()),
+    )
+
+
+def _packed(jobs: Sequence[JobRef]) -> list[list[Any]]:
+    """`[id, name, places of its needs]` for each job: ids are long, and there may be hundreds."""
+    places = {job.id: place for place, job in enumerate(jobs)}
+    return [[job.id, job.name, [places[need] for need in job.needs]] for job in jobs]
+
+
+def _unpacked(packed: Sequence[Sequence[Any]]) -> tuple[JobRef, ...]:
+    return tuple(
+        JobRef(
+            id=job, name=name, needs=tuple(packed[place][0] for place in (more[0] if more else ()))
+        )
+        for job, name, *more in packed
     )
 
 

@@ -1,50 +1,40 @@
-"""What the queue over DynamoDB knows besides its verbs: jobs to read, tenants, hosts, the sweeper.
+"""What the queue over DynamoDB knows besides its verbs: jobs to read, hosts, the sweeper's mark.
 
 `dynamodb.DynamoQueue` is built on this; nobody else needs it.
 """
 
-import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 
-from pynamodb.expressions.condition import Condition
-from pynamodb.expressions.update import Action
-
 from chalicelib.clock import from_ms, to_ms
 from chalicelib.errors import NotFoundError, StoreUnavailableError
-from chalicelib.model import HOLDS_SLOT, Host, HostState, Job, Tenant
-from chalicelib.queue.dynamodb_changes import fewer_than
+from chalicelib.model import HOLDS_SLOT, Host, HostState, Job
+from chalicelib.queue.dynamodb_groups import Groups
 from chalicelib.queue.dynamodb_items import (
     ITEM_VERSION,
     HostItem,
     Item,
     SweepItem,
-    TenantItem,
     host_key,
     job_key,
     parse_host,
     parse_job,
-    parse_tenant,
+    pool_key,
     read,
     sweep_key,
-    tenant_key,
 )
-from chalicelib.queue.dynamodb_table import Change, DynamoTable, Key, Refused
+from chalicelib.queue.dynamodb_pools import Pools
+from chalicelib.queue.dynamodb_table import Change, Key, Refused
+from chalicelib.queue.dynamodb_tenants import Tenants
 
 __all__ = ["Registry"]
 
-_ACTIVE_PARTITIONS = 8
 _EVERYTHING = 100_000
 _ROUNDS = 3
 
 
-class Registry:
-    """Reads of jobs; reads and writes of tenants, hosts and the sweeper's mark."""
-
-    def __init__(self, table: str | DynamoTable, *, default_limit: int) -> None:
-        """Serve the table; `default_limit` holds for tenants that nobody gave a limit."""
-        self._table = DynamoTable(table) if isinstance(table, str) else table
-        self._default_limit = default_limit
+class Registry(Tenants, Pools, Groups):
+    """Reads of jobs; reads and writes of tenants, pools, groups, hosts and the sweeper's mark."""
 
     def get_job(self, job: str) -> Job | None:
         """Return the job, read consistently."""
@@ -58,30 +48,19 @@ class Registry:
 
     def live_jobs(self) -> Iterator[Job]:
         """Yield every job that holds a tenant's slot. The tenants' sets are the index of these."""
-        for tenant in self._active_tenants():
+        for tenant in self.active_tenants():
             for job in self.get_jobs(tenant.jobs).values():
                 if job.state in HOLDS_SLOT:  # it may have ended between the two reads
                     yield job
 
-    def pending_tenants(self) -> Iterator[str]:
-        """Yield every tenant that may have a backlog: the active ones."""
-        for number in range(_ACTIVE_PARTITIONS):
-            for _, tenant in self._table.query(f"A#{number}", limit=_EVERYTHING):
-                yield tenant
-
-    def get_tenant(self, tenant: str) -> Tenant | None:
-        """Return the tenant, read consistently; None before its first job."""
-        raw = self._table.get(tenant_key(tenant))
-        return parse_tenant(raw, default_limit=self._default_limit) if raw else None
-
-    def put_tenant_limit(self, tenant: str, *, limit: int, weight: int = 1) -> None:
-        """Create the tenant or change its limit; what runs above a lower limit runs on."""
-        limits = [TenantItem.limit.set(limit), TenantItem.weight.set(weight)]
-        change = Change(key=tenant_key(tenant), actions=[*_tenant_exists(tenant), *limits])
-        self._table.update("put_tenant_limit", change)
-
     def register_host(self, host: Host) -> Host:
-        """Create or update a host: slots, state, generation, address. Its jobs are kept."""
+        """Create or update a host, and its pool's record. Its jobs are kept."""
+        pool = [
+            Item.version.set(ITEM_VERSION),
+            Item.partition.set("L"),
+            Item.order.set(host.pool),
+        ]
+        self._table.update("register_host", Change(key=pool_key(host.pool), actions=pool))
         change = Change(
             key=host_key(host.id),
             actions=[
@@ -143,47 +122,3 @@ class Registry:
             if not isinstance(answer, Refused):
                 return from_ms(int(read(SweepItem, answer).since))
         raise StoreUnavailableError(reason="other sweepers pass at the same time")
-
-    def _active_tenants(self) -> Iterator[Tenant]:
-        keys = map(tenant_key, self.pending_tenants())
-        for raw in self._table.get_many(keys):
-            yield parse_tenant(raw, default_limit=self._default_limit)
-
-    def _create_tenant(self, tenant: str) -> Tenant:
-        # A nested SET needs its parent, so the map must be there before the first slot (trap T24).
-        change = Change(key=tenant_key(tenant), actions=_tenant_exists(tenant))
-        answer = self._table.update("create_tenant", change)
-        if isinstance(answer, Refused):
-            return Tenant(id=tenant, limit=self._default_limit)
-        return parse_tenant(answer, default_limit=self._default_limit)
-
-    def _take_slot(self, tenant: str, job: str) -> Change:
-        return Change(
-            key=tenant_key(tenant),
-            actions=[TenantItem.jobs[job].set(1), *_active(tenant)],
-            condition=self._has_room() & TenantItem.jobs[job].does_not_exist(),
-        )
-
-    def _free_slot(self, tenant: str, job: str) -> Change:
-        return Change(key=tenant_key(tenant), actions=[TenantItem.jobs[job].remove()])
-
-    def _has_room(self) -> Condition:
-        by_own = fewer_than(TenantItem.jobs, TenantItem.limit)
-        by_default = fewer_than(TenantItem.jobs, self._default_limit)
-        room: Condition = by_own | (TenantItem.limit.does_not_exist() & by_default)
-        return room
-
-
-def _tenant_exists(tenant: str) -> list[Action]:
-    return [
-        Item.version.set(ITEM_VERSION),
-        TenantItem.jobs.set(TenantItem.jobs | {}),
-        *_active(tenant),
-    ]
-
-
-def _active(tenant: str) -> list[Action]:
-    # Written with every slot: free while it is there already, and a tenant that was dropped from
-    # the index for idleness comes back by itself.
-    partition = zlib.crc32(tenant.encode()) % _ACTIVE_PARTITIONS
-    return [Item.partition.set(f"A#{partition}"), Item.order.set(tenant)]

@@ -87,6 +87,7 @@ class DynamoTable:
         clock: Clock | None = None,
         random: Randomness | None = None,
         on_write_units: Callable[[str, float], None] | None = None,
+        connection: Connection | None = None,
     ) -> None:
         """Connect to the table that the usual `AWS_*` environment leads to.
 
@@ -96,12 +97,13 @@ class DynamoTable:
             random: spreads the tries; default: the system's.
             on_write_units: told (verb, units) after each write, index included; default: nobody,
                 and then the answers do not carry them.
+            connection: pynamodb's, not used for this table before; default: one of its own.
         """
         self.name = name
         self.clock = clock or SystemClock()
         self._random = random or secrets.SystemRandom()
         self._on_write_units = on_write_units
-        self._connection = Connection(
+        self._connection = connection or Connection(
             connect_timeout_seconds=_CONNECT_TIMEOUT_S,
             read_timeout_seconds=_READ_TIMEOUT_S,
             max_retry_attempts=0,
@@ -123,14 +125,23 @@ class DynamoTable:
                 yield from answer["Responses"].get(self.name, [])
 
     def query(
-        self, partition: str, *, limit: int, before: str | None = None, newest_first: bool = False
+        self,
+        partition: str,
+        *,
+        limit: int,
+        since: str | None = None,
+        before: str | None = None,
+        newest_first: bool = False,
     ) -> list[tuple[str, str]]:
-        """Return up to `limit` pairs (pk, sort key) of an index partition; `before` is exclusive.
+        """Return up to `limit` pairs (pk, sort key) of an index partition.
+
+        `since` is inclusive, `before` exclusive; given both, both are inclusive.
 
         The index may lag and show ghosts: a hint, never a right.
         """
         found: list[tuple[str, str]] = []
-        request = _query_request(self.name, partition, before, newest_first=newest_first)
+        request = _query_request(self.name, partition, since, before)
+        request["ScanIndexForward"] = not newest_first
         while len(found) < limit:
             request["Limit"] = limit - len(found)
             answer = self._call("query", "Query", request)
@@ -139,6 +150,10 @@ class DynamoTable:
                 break
             request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
         return found
+
+    def shuffled(self, numbers: Iterable[int]) -> list[int]:
+        """Return the numbers in an order that differs from actor to actor."""
+        return sorted(numbers, key=lambda _: self._random.uniform(0, 1))
 
     def put(self, verb: str, put: Put) -> Refused | None:
         """Write the item; None when it was, `Refused` when the condition did not hold."""
@@ -298,17 +313,22 @@ def _key_map(key: Key) -> dict[str, dict[str, str]]:
 
 
 def _query_request(
-    table: str, partition: str, before: str | None, *, newest_first: bool
+    table: str, partition: str, since: str | None, before: str | None
 ) -> dict[str, Any]:
     condition, values = "q = :q", {":q": {"S": partition}}
-    if before is not None:
-        condition, values = condition + " AND o < :o", {**values, ":o": {"S": before}}
+    if since is not None and before is not None:
+        condition += " AND o BETWEEN :since AND :before"  # one condition on a sort key is allowed
+    elif since is not None:
+        condition += " AND o >= :since"
+    elif before is not None:
+        condition += " AND o < :before"
+    bounds = {":since": since, ":before": before}
+    values |= {name: {"S": bound} for name, bound in bounds.items() if bound is not None}
     return {
         "TableName": table,
         "IndexName": _INDEX,
         "KeyConditionExpression": condition,
         "ExpressionAttributeValues": values,
-        "ScanIndexForward": not newest_first,
     }
 
 

@@ -16,6 +16,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from chalicelib.model import (
+    Group,
     Host,
     HostState,
     Job,
@@ -24,6 +25,8 @@ from chalicelib.model import (
     JobState,
     Outcome,
     Pipeline,
+    PipelineState,
+    Pool,
     Tenant,
 )
 
@@ -82,11 +85,16 @@ class PipelineStore(Protocol):
         """Return a page, newest first. A malformed cursor raises `PayloadError`."""
         ...
 
-    def unplanned(self, *, before: datetime, limit: int = 25) -> Sequence[str]:
-        """Return ids of pipelines RECEIVED before that time whose planning never finished."""
+    def open_pipelines(
+        self, *, before: datetime, since: datetime | None = None, limit: int = 25
+    ) -> Sequence[Pipeline]:
+        """Return pipelines that have not ended, received before one time and since another.
+
+        Oldest first. `before` is exclusive, `since` inclusive.
+        """
         ...
 
-    def put_specs(self, specs: Mapping[str, JobSpec]) -> None:
+    def put_specs(self, pipeline: str, specs: Mapping[str, JobSpec]) -> None:
         """Store the spec of each job id; identical on a repeat, since planning is pure."""
         ...
 
@@ -94,20 +102,30 @@ class PipelineStore(Protocol):
         """Return the spec of a job."""
         ...
 
+    def pipeline_of(self, job: str) -> str | None:
+        """Return the id of the pipeline that planned the job, WAITING ones too."""
+        ...
+
     def mark_planned(self, pipeline: str, *, jobs: Sequence[JobRef], now: datetime) -> bool:
         """RECEIVED → PLANNED with these jobs; False if it was not RECEIVED.
 
-        Called before the jobs are admitted, so that a pipeline never lacks a job that runs; the
-        pipeline leaves `unplanned` only by `mark_admitted` or `end_pipeline`.
+        Called before the jobs are admitted, so that a pipeline never lacks a job that runs.
         """
         ...
 
-    def mark_admitted(self, pipeline: str) -> None:
-        """Take a PLANNED pipeline out of `unplanned`: all its jobs have been admitted."""
-        ...
+    def end_pipeline(
+        self,
+        pipeline: str,
+        *,
+        seen: PipelineState,
+        outcome: Outcome,
+        reason: str,
+        now: datetime,
+    ) -> bool:
+        """RECEIVED or PLANNED → ENDED, if it is as seen; False if it was not.
 
-    def end_pipeline(self, pipeline: str, *, outcome: Outcome, reason: str, now: datetime) -> bool:
-        """→ ENDED unless it has ended; False if it had."""
+        A RECEIVED one that is ended never has jobs; a PLANNED one is ended once all its jobs are.
+        """
         ...
 
 
@@ -122,12 +140,27 @@ class JobQueue(Protocol):
         """
         ...
 
+    def skip(self, job: NewJob, *, outcome: Outcome, reason: str, now: datetime) -> bool:
+        """WAITING → DONE for a job that will never run; False if it was admitted, or is DONE.
+
+        One write unit. It and `admit` are puts of the same absent item, so one of them wins.
+        """
+        ...
+
     def promote(self, tenant: str, *, now: datetime) -> str | None:
         """PENDING → READY for the head of the tenant's backlog, if it has room; return its id."""
         ...
 
+    def backlog(self, tenant: str, *, limit: int = 10) -> Sequence[Lane]:
+        """Return the first entries of the tenant's backlog, in the order they are promoted."""
+        ...
+
     def ready(self, pool: str, *, limit: int = 10) -> Sequence[Lane]:
-        """Return the first entries of the pool's lane, best stamp first."""
+        """Return entries of the pool's lanes, best stamp first.
+
+        Of more than two lanes a random pair is looked at, and more only while entries are missing:
+        the cost does not grow with the lanes. All of them when `limit` is not reached.
+        """
         ...
 
     def claim(
@@ -177,7 +210,7 @@ class JobQueue(Protocol):
     ) -> Job | None:
         """LEASED, RUNNING or CANCELLING with this fence → DONE; frees tenant and host slot.
 
-        One transaction. A CANCELLING job always ends as CANCELLED with the reason of the cancel,
+        One transaction. A CANCELLING job ends with the outcome and the reason of the cancel,
         whatever `outcome` and `reason` say. Returns the job as it is once DONE by this fence, also
         on a repeat; None when the fence is lost. The caller then calls `promote`. `hops` as in
         `bind`.
@@ -201,9 +234,9 @@ class JobQueue(Protocol):
     def cancel(self, job: str, *, outcome: Outcome, reason: str, now: datetime) -> Job | None:
         """Cancel in any state; return the job as it is afterwards, None if there is none.
 
-        PENDING and READY end at once with `outcome` (CANCELLED or SUPERSEDED); LEASED and RUNNING
-        become CANCELLING and keep their slots until the attempt is gone; DONE stays. The caller
-        calls `promote` when the job was READY.
+        PENDING and READY end at once with `outcome` (CANCELLED, SUPERSEDED or TIMED_OUT); LEASED and
+        RUNNING become CANCELLING and keep their slots until the attempt is gone; DONE stays. The
+        first cancel decides. The caller calls `promote` when the job was READY.
         """
         ...
 
@@ -219,16 +252,73 @@ class JobQueue(Protocol):
         """Yield every job that holds a tenant's slot (READY and live ones), through active tenants."""
         ...
 
-    def pending_tenants(self) -> Iterator[str]:
-        """Yield every tenant that may have a backlog: the active ones."""
+    def active_tenants(self) -> Iterator[Tenant]:
+        """Yield every tenant that may have jobs, waiting or live; read consistently."""
+        ...
+
+    def forget_idle(self, tenant: str, *, before: datetime) -> bool:
+        """Take a tenant that has had no slot since that time out of the active ones.
+
+        It comes back with its next slot. False when it has a slot, a backlog, or had one since.
+        """
         ...
 
     def get_tenant(self, tenant: str) -> Tenant | None:
         """Return the tenant; None before its first job."""
         ...
 
-    def put_tenant_limit(self, tenant: str, *, limit: int, weight: int = 1) -> None:
-        """Create the tenant or change its limit; may go below what runs."""
+    def put_tenant_limit(self, tenant: str, *, limit: int, weight: int = 1) -> Tenant:
+        """Create the tenant or change its limit, at once; may go below what runs.
+
+        Raises:
+            PayloadError: the limit is not 0 to 4,000, or the weight not 1 to 1,000.
+        """
+        ...
+
+    def get_pool(self, pool: str) -> Pool:
+        """Return the pool; one that nobody registered has the defaults. Read consistently."""
+        ...
+
+    def pools(self) -> Sequence[str]:
+        """Return the names of the pools that have, or had, hosts."""
+        ...
+
+    def put_pool_lanes(self, pool: str, *, lanes: int, now: datetime) -> None:
+        """Set how many lanes the pool's jobs are spread over, 1 to 64. Jobs stay where they are."""
+        ...
+
+    def settle_lanes(self, pool: str, *, now: datetime) -> bool:
+        """Stop reading lanes that were given up five minutes ago and are empty; return whether."""
+        ...
+
+    def pause(self, pool: str | None, *, reason: str) -> None:
+        """Let no job of the pool be claimed, or with None no job at all; "" lets them again."""
+        ...
+
+    def note_failure(self, pool: str, *, reason: str, now: datetime) -> Pool:
+        """Count an attempt that was lost before its container ran.
+
+        From the third in a row on, the breaker closes the pool for 30 s, and twice as long with
+        each further one, up to 15 minutes.
+        """
+        ...
+
+    def note_success(self, pool: str) -> None:
+        """Open the breaker: a container ran. One write unit; call it when there are failures."""
+        ...
+
+    def get_group(self, group: str) -> Group | None:
+        """Return the newest pipeline of a ref, read consistently."""
+        ...
+
+    def advance_group(
+        self, group: str, *, seen: str, sha: str, pipeline: str, now: datetime
+    ) -> Group:
+        """Make `sha` the newest head if the newest is `seen`, or none; return the group after.
+
+        `pipeline` is that of `sha`, or empty while it is not known; it is filled in by a later call
+        for the same `sha`. A repeat changes nothing. One write unit.
+        """
         ...
 
     def register_host(self, host: Host) -> Host:

@@ -1,5 +1,6 @@
 """The sequencer on Lambda and Step Functions."""
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import boto3
@@ -8,6 +9,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib.errors import StoreUnavailableError
 from chalicelib.model import attempt_name
+from chalicelib.model.names import ATTEMPT_NAME
 from chalicelib.sequencer.protocol import execution_input
 
 if TYPE_CHECKING:
@@ -72,6 +74,18 @@ class AwsSequencer:
                 raise _unavailable("the execution could not be stopped", error) from error
         except BotoCoreError as error:
             raise _unavailable("the execution could not be stopped", error) from error
+
+    def open_executions(self) -> Iterator[tuple[str, int]]:
+        """See `Sequencer.open_executions`."""
+        pages = self._sfn().get_paginator("list_executions")
+        try:
+            for page in pages.paginate(stateMachineArn=self._run_job_arn, statusFilter="RUNNING"):
+                for execution in page["executions"]:
+                    match = ATTEMPT_NAME.match(execution["name"])
+                    if match:
+                        yield match["job"], int(match["fence"])
+        except (ClientError, BotoCoreError) as error:
+            raise _unavailable("the executions could not be listed", error) from error
 
     def heartbeat(self, task_token: str) -> bool:
         """See `Sequencer.heartbeat`."""

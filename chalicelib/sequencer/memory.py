@@ -1,5 +1,6 @@
 """A sequencer that remembers what it was told. A verified fake for tests of services."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 __all__ = ["MemorySequencer"]
@@ -28,6 +29,10 @@ class MemorySequencer:
     def stop(self, job: str, fence: int, *, reason: str) -> None:  # noqa: ARG002 - of the contract
         """See `Sequencer.stop`."""
         self.running.discard((job, fence))
+
+    def open_executions(self) -> Iterator[tuple[str, int]]:
+        """See `Sequencer.open_executions`."""
+        yield from sorted(self.running)
 
     def heartbeat(self, task_token: str) -> bool:
         """See `Sequencer.heartbeat`."""

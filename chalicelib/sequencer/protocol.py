@@ -4,6 +4,7 @@ Executions are named `<job>-<fence>` and have canonical input, so that a repeate
 execution (queue protocol T13).
 """
 
+from collections.abc import Iterator
 from typing import Protocol
 
 __all__ = ["Sequencer", "execution_input"]
@@ -31,6 +32,10 @@ class Sequencer(Protocol):
 
     def stop(self, job: str, fence: int, *, reason: str) -> None:
         """End the execution of this attempt, if it still runs."""
+        ...
+
+    def open_executions(self) -> Iterator[tuple[str, int]]:
+        """Yield (job, fence) of every execution that has not ended, in pages as they are asked for."""
         ...
 
     def heartbeat(self, task_token: str) -> bool:

@@ -7,9 +7,18 @@ from chalicelib.services.context import Berth
 
 __all__ = ["claim_job", "claim_ready"]
 
+_PAGE = 50
+_IDLE_PICK = 8
+"""Claimers pick at random among so many entries, or the whole page when it is full: at the head they
+would meet, and every meeting wastes a write. It is also how far a job may be overtaken."""
+
+
+_HOSTS_TRIED = 3
+"""A job that none of three hosts with room could take has most likely been claimed by another."""
+
 
 def claim_job(berth: Berth, job: str, *, pool: str) -> Job | None:
-    """Claim this job on the emptiest host of the pool and start its execution; None if it must wait.
+    """Claim this job on a host of the pool and start its execution; None if it must wait.
 
     Safe to repeat: one claim wins. If the execution cannot be started the claim's lease runs out
     and the sweeper gives the job to another attempt.
@@ -17,33 +26,49 @@ def claim_job(berth: Berth, job: str, *, pool: str) -> Job | None:
     Raises:
         StoreUnavailableError: the store or Step Functions did not answer.
     """
-    return _claim_on(berth, job, _free(berth.queue.hosts(pool)))
+    if berth.queue.get_pool(pool).barrier(berth.clock.now()):
+        return None
+    return _claim_on(berth, job, _free(berth, pool))
 
 
 def claim_ready(berth: Berth, *, pool: str, most: int = 20) -> list[Job]:
-    """Claim the pool's READY jobs in order while hosts have room; return those claimed.
+    """Claim the pool's READY jobs, nearly in order, while hosts have room; return those claimed.
 
     Raises:
         StoreUnavailableError: the store or Step Functions did not answer.
     """
+    if berth.queue.get_pool(pool).barrier(berth.clock.now()):
+        return []
+    waiting = list(berth.queue.ready(pool, limit=_PAGE))
+    among = _PAGE if len(waiting) >= _PAGE else _IDLE_PICK
     claimed: list[Job] = []
-    for entry in berth.queue.ready(pool, limit=most):
-        hosts = _free(berth.queue.hosts(pool))
-        if not hosts:
-            break
+    hosts = _free(berth, pool) if waiting else []
+    while waiting and hosts and len(claimed) < most:
+        entry = waiting.pop(_index(berth, min(among, len(waiting))))
         job = _claim_on(berth, entry.job, hosts)
         if job is not None:
             claimed.append(job)
+            hosts = _free(berth, pool)
     return claimed
 
 
-def _free(hosts: Sequence[Host]) -> list[Host]:
-    free = [host for host in hosts if host.state is HostState.UP and len(host.jobs) < host.slots]
-    return sorted(free, key=lambda host: len(host.jobs) - host.slots)
+def _free(berth: Berth, pool: str) -> list[Host]:
+    """Return hosts with room. Of a random pair the emptier comes first, so that claimers spread."""
+    hosts = [
+        host
+        for host in berth.queue.hosts(pool)
+        if host.state is HostState.UP and len(host.jobs) < host.slots
+    ]
+    mixed = [hosts.pop(_index(berth, len(hosts))) for _ in range(len(hosts))]
+    return sorted(mixed[:2], key=lambda host: len(host.jobs) - host.slots) + mixed[2:]
+
+
+def _index(berth: Berth, count: int) -> int:
+    return min(count - 1, int(berth.random.uniform(0, count)))
 
 
 def _claim_on(berth: Berth, job: str, hosts: Sequence[Host]) -> Job | None:
-    for host in hosts:
+    for host in hosts[:_HOSTS_TRIED]:
         now = berth.clock.now()
         claimed = berth.queue.claim(
             job,

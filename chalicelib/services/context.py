@@ -7,6 +7,7 @@ setting or the time by themselves; `wiring` builds this value.
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
+from secrets import SystemRandom
 from typing import Protocol
 
 from chalicelib.clock import Clock
@@ -17,6 +18,7 @@ from chalicelib.logs.protocol import LogStore
 from chalicelib.model import Host
 from chalicelib.queue.protocol import JobQueue, PipelineStore
 from chalicelib.sequencer.protocol import Sequencer
+from chalicelib.wait import Randomness
 
 __all__ = ["Berth", "Identify", "Policy"]
 
@@ -32,6 +34,7 @@ class Policy:
     plan_grace: timedelta = timedelta(seconds=30)
     max_attempts: int = 3
     job_time_limit: timedelta = timedelta(hours=1)
+    pipeline_deadline: timedelta = timedelta(hours=24)
     log_limit_bytes: int = 50 * 1024 * 1024
     limits: ContainerLimits = field(default_factory=ContainerLimits)
     api_url: str = "http://127.0.0.1:8700"
@@ -56,8 +59,8 @@ def _nobody_logs(*, pipeline: str, delivery: str) -> None:
 class Berth:
     """The drivers.
 
-    `host` opens the driver of one host, `nonce` returns fresh random text, `identify` is told whose
-    work this is as soon as a service has loaded it.
+    `host` opens the driver of one host, `nonce` returns fresh random text, `random` keeps actors from
+    choosing the same, `identify` is told whose work this is as soon as a service has loaded it.
     """
 
     queue: JobQueue
@@ -70,4 +73,5 @@ class Berth:
     clock: Clock
     nonce: Callable[[], str]
     policy: Policy
+    random: Randomness = field(default_factory=SystemRandom)
     identify: Identify = _nobody_logs

@@ -6,8 +6,10 @@ from typing import Any
 from chalicelib.errors import FenceLostError, NotFoundError
 from chalicelib.fleet.protocol import AttemptPlan
 from chalicelib.keyring.signing import Ticket, seal_ticket
-from chalicelib.model import Job, JobSpec, JobState, Pipeline, container_name
+from chalicelib.model import Job, JobSpec, JobState, Outcome, Pipeline, container_name
 from chalicelib.services.context import Berth, Policy
+from chalicelib.services.finish_job import end_job
+from chalicelib.services.supersede_pipeline import is_superseded
 
 __all__ = ["dispatch_attempt"]
 
@@ -39,6 +41,9 @@ def dispatch_attempt(berth: Berth, *, job: str, fence: int, task_token: str) -> 
     host = berth.queue.get_host(record.host)
     if host is None:
         raise FenceLostError(job=job, fence=fence)
+    if is_superseded(berth, pipeline):
+        _end_superseded(berth, record)
+        raise FenceLostError(job=job, fence=fence)
     plan = _plan(berth, job=record, spec=spec, pipeline=pipeline, task_token=task_token)
     driver = berth.host(host)
     driver.make_container(plan)
@@ -55,7 +60,19 @@ def dispatch_attempt(berth: Berth, *, job: str, fence: int, task_token: str) -> 
         driver.remove_attempt(job, fence)
         raise FenceLostError(job=job, fence=fence)
     driver.start_supervisor(plan)
+    if berth.queue.get_pool(record.pool).failures:
+        berth.queue.note_success(record.pool)
     return host.id
+
+
+def _end_superseded(berth: Berth, record: Job) -> None:
+    """End a job whose commit is not its ref's newest: the canceller was killed, or is not here yet."""
+    outcome, reason = Outcome.SUPERSEDED, "a newer commit was pushed"
+    now = berth.clock.now()
+    berth.queue.cancel(record.id, outcome=outcome, reason=reason, now=now)
+    if record.state is JobState.LEASED:
+        # No container yet. One that runs is stopped by its supervisor, which is told so.
+        end_job(berth, job=record.id, fence=record.fence, outcome=outcome, reason=reason)
 
 
 def _load(berth: Berth, job: Job) -> tuple[JobSpec, Pipeline]:

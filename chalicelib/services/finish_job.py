@@ -4,11 +4,13 @@ from datetime import datetime
 
 from chalicelib.clock import from_ms
 from chalicelib.errors import FenceLostError, NotFoundError
-from chalicelib.model import Job, Outcome, PipelineState, Result, pipeline_outcome
+from chalicelib.model import Job, Outcome, Result
+from chalicelib.services.advance_pipeline import advance_pipeline
 from chalicelib.services.claim_job import claim_ready
 from chalicelib.services.context import Berth
+from chalicelib.services.pass_on_slot import pass_on_slot
 
-__all__ = ["close_pipeline", "end_job", "finish_job", "pass_on_slot", "try_again"]
+__all__ = ["end_job", "finish_job", "try_again"]
 
 
 def finish_job(berth: Berth, *, job: str, fence: int) -> Outcome | None:
@@ -47,7 +49,7 @@ def end_job(
     reason: str,
     started: datetime | None = None,
 ) -> Job:
-    """Seal the log, finish the job, close its pipeline, pass its slot on; return the job as DONE.
+    """Seal the log, finish the job, pass its slot on, move its pipeline on; return the job as DONE.
 
     The log is sealed first: a kill after `finish` must not leave chunks to their TTL.
 
@@ -62,8 +64,8 @@ def end_job(
     if ended is None:
         raise FenceLostError(job=job, fence=fence)
     berth.identify(pipeline=ended.pipeline, delivery=ended.delivery)
-    pass_on_slot(berth, ended)
-    close_pipeline(berth, ended.pipeline)
+    pass_on_slot(berth, tenant=ended.tenant, pool=ended.pool)
+    advance_pipeline(berth, ended.pipeline)
     return ended
 
 
@@ -75,28 +77,6 @@ def try_again(berth: Berth, job: Job, *, reason: str) -> bool:
     if job.attempts >= berth.policy.max_attempts:
         return False
     return berth.queue.requeue(job, reason=reason, now=berth.clock.now())
-
-
-def pass_on_slot(berth: Berth, job: Job) -> None:
-    """Promote the tenant's next job and claim for the freed host slot. Safe to repeat."""
-    berth.queue.promote(job.tenant, now=berth.clock.now())
-    claim_ready(berth, pool=job.pool, most=4)
-
-
-def close_pipeline(berth: Berth, pipeline_id: str) -> Outcome | None:
-    """End the pipeline if all its jobs have ended; return its outcome then. Safe to repeat."""
-    pipeline = berth.pipelines.get_pipeline(pipeline_id)
-    if pipeline is None or pipeline.state is not PipelineState.PLANNED:
-        return pipeline.outcome if pipeline else None
-    jobs = berth.queue.get_jobs(ref.id for ref in pipeline.jobs)
-    if len(jobs) < len(pipeline.jobs):
-        return None
-    verdict = pipeline_outcome([jobs[ref.id] for ref in pipeline.jobs])
-    if verdict is None:
-        return None
-    outcome, reason = verdict
-    berth.pipelines.end_pipeline(pipeline_id, outcome=outcome, reason=reason, now=berth.clock.now())
-    return outcome
 
 
 def _first_start(result: Result) -> datetime | None:

@@ -1,4 +1,4 @@
-"""Fetch the config of a pipeline, compile it, admit its jobs, claim what can run at once."""
+"""Fetch the config of a pipeline, compile it, store its jobs, and start those that need no other."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from chalicelib.buildconfig import compile_config
 from chalicelib.errors import ConfigError, InputError
 from chalicelib.model import JobRef, JobSpec, Outcome, Pipeline, PipelineState, job_id
-from chalicelib.queue.protocol import Admission, NewJob
-from chalicelib.services.claim_job import claim_job
+from chalicelib.services.advance_pipeline import advance_pipeline
+from chalicelib.services.cancel_pipeline import cancel_pipeline
 from chalicelib.services.context import Berth
+from chalicelib.services.supersede_pipeline import supersede_older
 
 __all__ = ["CONFIG_FILES", "Planned", "plan_pipeline"]
 
@@ -29,7 +30,7 @@ def plan_pipeline(berth: Berth, pipeline_id: str) -> Planned:
     """Plan a pipeline. Safe to repeat and to run twice at once: ids and specs are the same.
 
     A config that cannot be compiled, a missing one, and a repository that GitHub does not know end
-    the pipeline as failed with the reason.
+    the pipeline as failed with the reason. One that a newer push made superfluous ends at once.
 
     Raises:
         GithubUnavailableError: try again later; the sweeper does.
@@ -39,16 +40,19 @@ def plan_pipeline(berth: Berth, pipeline_id: str) -> Planned:
     if pipeline is None or pipeline.state is PipelineState.ENDED:
         return Planned(reason="nothing to plan")
     berth.identify(pipeline=pipeline.id, delivery=pipeline.delivery)
+    if not supersede_older(berth, pipeline):
+        reason = "a newer commit was pushed"
+        cancel_pipeline(berth, pipeline_id, outcome=Outcome.SUPERSEDED, reason=reason)
+        return Planned(reason=reason)
     if pipeline.state is PipelineState.RECEIVED:
         try:
             specs = _compile(berth, pipeline)
         except InputError as error:
             _end(berth, pipeline, str(error))
             return Planned(reason=str(error))
-        refs = _store(berth, pipeline, specs)
-    else:
-        refs = pipeline.jobs
-    return _admit(berth, pipeline, refs)
+        _store(berth, pipeline, specs)
+    advanced = advance_pipeline(berth, pipeline_id)
+    return Planned(ready=advanced.ready, pending=advanced.pending)
 
 
 def _compile(berth: Berth, pipeline: Pipeline) -> Sequence[JobSpec]:
@@ -71,38 +75,42 @@ def _only(specs: Sequence[JobSpec], name: str, file: str) -> Sequence[JobSpec]:
     return found
 
 
-def _store(berth: Berth, pipeline: Pipeline, specs: Sequence[JobSpec]) -> Sequence[JobRef]:
-    refs = [JobRef(id=job_id(pipeline.id, spec.name), name=spec.name) for spec in specs]
-    berth.pipelines.put_specs({ref.id: spec for ref, spec in zip(refs, specs, strict=True)})
-    # A False means that another planner was faster, with the same jobs: admit them all the same.
-    berth.pipelines.mark_planned(pipeline.id, jobs=refs, now=berth.clock.now())
-    return refs
-
-
-def _admit(berth: Berth, pipeline: Pipeline, refs: Sequence[JobRef]) -> Planned:
-    ready, pending = [], []
-    for ref in refs:
-        job = NewJob(
-            id=ref.id,
-            name=ref.name,
-            pipeline=pipeline.id,
-            tenant=pipeline.tenant,
-            delivery=pipeline.delivery,
+def _store(berth: Berth, pipeline: Pipeline, specs: Sequence[JobSpec]) -> None:
+    succeeded = _succeeded_before(berth, pipeline)
+    ids = {spec.name: succeeded.get(spec.name) or job_id(pipeline.id, spec.name) for spec in specs}
+    refs = [
+        JobRef(
+            id=ids[spec.name],
+            name=spec.name,
+            # What is not in the pipeline (a re-run of one job) is not waited for.
+            needs=tuple(ids[need] for need in spec.needs if need in ids),
         )
-        match berth.queue.admit(job, now=berth.clock.now()):
-            case Admission.READY:
-                ready.append(ref.id)
-                # At once and by key: the index may lag, and the stream is a hint, not the path.
-                claim_job(berth, ref.id, pool=job.pool)
-            case Admission.PENDING:
-                pending.append(ref.id)
-            case Admission.EXISTS:
-                continue
-    berth.pipelines.mark_admitted(pipeline.id)
-    return Planned(ready=tuple(ready), pending=tuple(pending))
+        for spec in specs
+    ]
+    new = {ids[spec.name]: spec for spec in specs if spec.name not in succeeded}
+    berth.pipelines.put_specs(pipeline.id, new)
+    # A False means that another planner was faster, with the same jobs, or that it was cancelled.
+    berth.pipelines.mark_planned(pipeline.id, jobs=refs, now=berth.clock.now())
+
+
+def _succeeded_before(berth: Berth, pipeline: Pipeline) -> dict[str, str]:
+    """Return name → id of the jobs that a re-run of failed jobs takes over as they are."""
+    old = berth.pipelines.get_pipeline(pipeline.failed_of) if pipeline.failed_of else None
+    if old is None:
+        return {}
+    jobs = berth.queue.get_jobs(ref.id for ref in old.jobs)
+    return {
+        ref.name: ref.id
+        for ref in old.jobs
+        if ref.id in jobs and jobs[ref.id].outcome is Outcome.SUCCEEDED
+    }
 
 
 def _end(berth: Berth, pipeline: Pipeline, reason: str) -> None:
     berth.pipelines.end_pipeline(
-        pipeline.id, outcome=Outcome.FAILED, reason=reason, now=berth.clock.now()
+        pipeline.id,
+        seen=PipelineState.RECEIVED,
+        outcome=Outcome.FAILED,
+        reason=reason,
+        now=berth.clock.now(),
     )

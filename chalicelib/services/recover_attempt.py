@@ -48,6 +48,9 @@ def recover_attempt(berth: Berth, *, job: str, fence: int, cause: str) -> Decisi
     reason = _diagnosis(berth, record, cause)
     if record.state is JobState.CANCELLING:
         return _end(berth, record, outcome=Outcome.CANCELLED, reason="cancelled")
+    if record.state is JobState.LEASED:
+        # Its container never ran: if that goes on, the pool's breaker keeps further jobs from it.
+        berth.queue.note_failure(record.pool, reason=reason, now=berth.clock.now())
     if record.attempts >= berth.policy.max_attempts:
         tries = f"given up after {record.attempts} attempts: {reason}"
         return _end(berth, record, outcome=Outcome.INFRASTRUCTURE, reason=tries)

@@ -1,18 +1,26 @@
-"""Read what people and programs ask for: a pipeline with its jobs, and why a job waits."""
+"""Read what people and programs ask for: a pipeline with its jobs, and why each waits."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from chalicelib.errors import NotFoundError
-from chalicelib.model import HostState, Job, JobState, Pipeline
+from chalicelib.model import Job, JobState, Pipeline
 from chalicelib.services.context import Berth
+from chalicelib.services.explain_job import waiting_job, why
 
-__all__ = ["Shown", "find_job", "show_pipeline", "waits_for"]
+__all__ = ["Shown", "show_pipeline"]
+
+_EXPLAINED = frozenset({JobState.WAITING, JobState.PENDING, JobState.READY, JobState.LEASED})
+_MOST_EXPLAINED = 20
+"""Explaining takes reads; of more jobs than that, people read the first ones."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shown:
-    """A pipeline and its jobs in config order; `waits` has a sentence for each job that waits."""
+    """A pipeline and its jobs in config order; `waits` has a sentence for each job that waits.
+
+    Of the jobs that wait only the first twenty have one.
+    """
 
     pipeline: Pipeline
     jobs: tuple[Job, ...]
@@ -30,50 +38,10 @@ def show_pipeline(berth: Berth, pipeline_id: str) -> Shown:
     if pipeline is None:
         raise NotFoundError(reason=f"no pipeline {pipeline_id}")
     found = berth.queue.get_jobs(ref.id for ref in pipeline.jobs)
-    jobs = tuple(found[ref.id] for ref in pipeline.jobs if ref.id in found)
-    waiting = (
-        job for job in jobs if job.state in {JobState.PENDING, JobState.READY, JobState.LEASED}
-    )
+    jobs = tuple(found.get(ref.id) or waiting_job(pipeline, ref) for ref in pipeline.jobs)
+    waiting = [job for job in jobs if job.state in _EXPLAINED][:_MOST_EXPLAINED]
     return Shown(
-        pipeline=pipeline, jobs=jobs, waits={job.id: waits_for(berth, job) for job in waiting}
+        pipeline=pipeline,
+        jobs=jobs,
+        waits={job.id: why(berth, job, pipeline) for job in waiting},
     )
-
-
-def find_job(berth: Berth, job_id: str) -> Job:
-    """Return the job.
-
-    Raises:
-        NotFoundError: there is no such job.
-    """
-    job = berth.queue.get_job(job_id)
-    if job is None:
-        raise NotFoundError(reason=f"no job {job_id}")
-    return job
-
-
-def waits_for(berth: Berth, job: Job) -> str:
-    """Return one sentence on what a job that does not run waits for; empty when it does not wait."""
-    match job.state:
-        case JobState.PENDING:
-            tenant = berth.queue.get_tenant(job.tenant)
-            if tenant is None:
-                return "waits for its tenant's record"
-            return f"tenant {tenant.id} holds {len(tenant.jobs)} of its {tenant.limit} slots"
-        case JobState.READY:
-            return _waits_for_host(berth, job)
-        case JobState.LEASED:
-            return f"its container is being made on {job.host}"
-        case _:
-            return ""
-
-
-def _waits_for_host(berth: Berth, job: Job) -> str:
-    hosts = berth.queue.hosts(job.pool)
-    up = [host for host in hosts if host.state is HostState.UP]
-    if not up:
-        return f"pool {job.pool} has no host that is up ({len(hosts)} registered)"
-    taken, slots = sum(len(host.jobs) for host in up), sum(host.slots for host in up)
-    if taken >= slots:
-        return f"pool {job.pool}: {taken} of {slots} slots taken on {len(up)} host(s)"
-    again = f"; last attempt: {job.reason}" if job.reason else ""
-    return f"pool {job.pool} has room; the next sweep claims it{again}"

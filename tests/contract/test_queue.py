@@ -236,7 +236,7 @@ def test_live_jobs_are_those_with_a_slot(queue: JobQueue) -> None:
     cancel(queue, "d")
 
     assert sorted(job.id[0] for job in queue.live_jobs()) == ["a", "b", "e"]
-    assert sorted(queue.pending_tenants()) == ["acme", "other"]
+    assert sorted(tenant.id for tenant in queue.active_tenants()) == ["acme", "other"]
 
 
 def test_many_jobs_are_read_at_once(queue: JobQueue) -> None:

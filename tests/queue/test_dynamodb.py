@@ -371,16 +371,3 @@ def test_a_claim_on_a_ghost_of_the_index_costs_no_write(
 
     assert claim(queue, "late") is None
     assert disturbance.units == []
-
-
-def test_lanes_share_the_ready_queue_and_are_read_as_one(table: DynamoTable) -> None:
-    queue = DynamoQueue(table, default_limit=50, lanes=4)
-    jobs = [f"{number:016d}" for number in range(12)]
-    for job in jobs:
-        queue.admit(replace(NEW, id=job), now=NOW)
-
-    sizes = [len(table.query(f"R#default#{lane}", limit=50)) for lane in range(4)]
-    assert sum(sizes) == 12
-    assert max(sizes) < 12
-    assert [entry.job for entry in queue.ready("default", limit=50)] == jobs
-    assert [entry.job for entry in queue.ready("default", limit=3)] == jobs[:3]

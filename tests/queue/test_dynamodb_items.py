@@ -54,12 +54,12 @@ def test_a_spec_is_stored_compressed_and_refused_when_it_is_still_too_large(
     noise = "".join(hashlib.sha256(b"%d" % number).hexdigest() for number in range(12_000))
     large = JobSpec(name="n", steps=(RunStep(name="s", command=noise),))
 
-    pipelines.put_specs({JOB: small})
+    pipelines.put_specs("p" * 16, {JOB: small})
 
     raw = table.get(spec_key(JOB))
     assert raw is not None
     assert len(raw["z"]["B"]) < 10_000
     assert pipelines.get_spec(JOB) == small
     with pytest.raises(PayloadError, match="300"):
-        pipelines.put_specs({JOB: large})
+        pipelines.put_specs("p" * 16, {JOB: large})
     assert pipelines.get_spec(JOB) == small
