@@ -258,6 +258,11 @@ def test_an_exception_for_a_loop_is_still_needed(name: str) -> None:
     assert "sleep(" in (_ROOT / name).read_text()
 
 
+@pytest.mark.parametrize("path", _tracked("chalicelib/transport/*.py"), ids=_name)
+def test_transports_wait_on_a_clock_that_nobody_can_set(path: Path) -> None:
+    assert "SystemClock" not in path.read_text()
+
+
 _STARTERS = {
     "chalicelib/cli/bench_shell.py": "measures the transport against it",
     "chalicelib/cli/checks.py": "pytest gets the terminal itself",

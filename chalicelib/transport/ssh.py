@@ -9,7 +9,7 @@ from datetime import timedelta
 
 import paramiko
 
-from chalicelib.clock import SystemClock
+from chalicelib.clock import SteadyClock
 from chalicelib.errors import ConnectionLostError
 from chalicelib.shell import command, q, render
 from chalicelib.transport.run import Driver, Feeder, Run
@@ -182,7 +182,7 @@ def _new_session(run: Run, connection: Connection) -> paramiko.Channel:
             raise run.ended_early()
         return connection.session()
 
-    return _FREE_SESSION.wait(session, clock=SystemClock())
+    return _FREE_SESSION.wait(session, clock=SteadyClock())
 
 
 def _fed(run: Run, channel: paramiko.Channel) -> Feeder | None:

@@ -13,7 +13,7 @@ from urllib.parse import unquote, urlsplit
 import boto3
 from botocore.config import Config
 
-from chalicelib.clock import Clock, SystemClock
+from chalicelib.clock import Clock, SteadyClock
 from chalicelib.transport.ssm_bucket import Bucket
 from chalicelib.transport.ssm_errors import (
     FOREIGN,
@@ -93,7 +93,7 @@ class Timing:
     retry: WaitPolicy = _RETRY
     delivery: timedelta = timedelta(minutes=2)
     ending: timedelta = timedelta(minutes=1)
-    clock: Clock = field(default_factory=SystemClock)
+    clock: Clock = field(default_factory=SteadyClock)
     random: Randomness = field(default_factory=_randomness)
 
 
