@@ -271,8 +271,6 @@ _STARTERS = {
     "chalicelib/local/install.py": "pip and venv end with us, and pip holds our lock",
     "chalicelib/local/packages.py": "a dpkg that is killed leaves the system half installed",
     "chalicelib/local/processes.py": "daemons are children, known by their start time",
-    "chalicelib/local/sidecar.py": "its server is a child, and ends with the tests",
-    "chalicelib/local/sshd.py": "makes keys for tests and measurements",
     "chalicelib/transport/local.py": "is the driver",
 }
 _STARTING_PACKAGE = "chalicelib/supervisor/"  # shipped to hosts alone, standard library only

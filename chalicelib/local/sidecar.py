@@ -5,8 +5,6 @@
 
 import json
 import os
-import socket
-import subprocess
 import urllib.error
 import urllib.request
 from dataclasses import dataclass
@@ -16,17 +14,14 @@ from typing import Any
 
 from chalicelib.clock import SteadyClock
 from chalicelib.errors import LocalStackError, NotReadyError
+from chalicelib.local import processes
+from chalicelib.local.ports import free_port
 from chalicelib.wait import WaitPolicy
 
 __all__ = ["Sidecar"]
 
 _MAIN = Path(__file__).with_name("sidecar_main.py")
-_STOP_S = 5
-_ANSWERS_OR_ENDED = WaitPolicy(
-    name="an answer of the sidecar",
-    sleep=timedelta(milliseconds=50),
-    timeout=timedelta(seconds=30),
-)
+_START_S, _STOP_S = 30, 5
 _PROBE_ENDED = WaitPolicy(
     name="the end of the probe",
     sleep=timedelta(milliseconds=20),
@@ -43,11 +38,13 @@ class Sidecar:
 
     Attributes:
         url: where Step Functions clients reach it (`AWS_ENDPOINT_URL_SFN`); no final slash.
-        process: the server.
+        name: of its process, as `processes` knows it.
+        folder: where that is recorded.
     """
 
     url: str
-    process: subprocess.Popen[bytes]
+    name: str
+    folder: Path
 
     @classmethod
     def start(cls, *, python: Path, tasks_url: str, log: Path) -> "Sidecar":
@@ -64,20 +61,19 @@ class Sidecar:
         """
         if not python.exists():
             raise LocalStackError(reason=f"{python} is missing", cure="./berth test makes it")
-        port = _free_port()
-        command = [str(python), "-u", str(_MAIN), "--port", str(port), "--tasks-url", tasks_url]
-        with log.open("wb") as output:
-            # Its own session: Ctrl-C in the terminal goes to us, and we stop it in order.
-            process = subprocess.Popen(
-                command,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                env=_environment(),
-                start_new_session=True,
-            )
-        sidecar = cls(url=f"http://127.0.0.1:{port}", process=process)
+        port = free_port()
+        url, folder = f"http://127.0.0.1:{port}", log.parent
+        server = processes.start(
+            [str(python), "-u", str(_MAIN), "--port", str(port), "--tasks-url", tasks_url],
+            name=f"sidecar-{port}",
+            folder=folder,
+            log=log,
+            environment=_environment(),
+        )
+        sidecar = cls(url=url, name=server.name, folder=folder)
         try:
-            sidecar._ready(log)
+            processes.wait_ready(server, sidecar._answers, log=log, limit_s=_START_S)
+            sidecar._check_that_it_runs_executions(log)
         except BaseException:
             sidecar.stop()
             raise
@@ -85,24 +81,9 @@ class Sidecar:
 
     def stop(self) -> None:
         """End the server; executions end with it. Safe to repeat."""
-        self.process.terminate()
-        try:
-            self.process.wait(_STOP_S)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
+        processes.stop(self.name, self.folder, grace_s=_STOP_S)
 
-    def _ready(self, log: Path) -> None:
-        def answers_or_ended() -> str | None:
-            ended = self.process.poll() is not None
-            return "answers" if self._answers() else "ended" if ended else None
-
-        try:
-            state = _ANSWERS_OR_ENDED.wait(answers_or_ended, clock=SteadyClock())
-        except NotReadyError as error:
-            raise _not_started(log) from error
-        if state == "ended":
-            raise _not_started(log)
+    def _check_that_it_runs_executions(self, log: Path) -> None:
         if not self._runs_executions():
             raise LocalStackError(
                 reason="the Step Functions sidecar answers, but does not run executions",
@@ -160,28 +141,9 @@ class Sidecar:
         return answer
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
-
-
 def _environment() -> dict[str, str]:
     # Nothing of the caller's AWS settings or Python paths may reach the server.
     kept = {
         name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR", "LANG") if name in os.environ
     }
     return kept | {"AWS_DEFAULT_REGION": "us-east-1", "PYTHONDONTWRITEBYTECODE": "1"}
-
-
-def _not_started(log: Path) -> LocalStackError:
-    return LocalStackError(
-        reason=f"the Step Functions sidecar did not start: {_last_line(log)}",
-        cure=f"read {log}",
-    )
-
-
-def _last_line(log: Path) -> str:
-    lines = log.read_text(errors="replace").strip().splitlines()
-    return lines[-1] if lines else "it said nothing"

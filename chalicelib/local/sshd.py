@@ -5,16 +5,16 @@ For tests and measurements: it believes whoever holds the key, and is gone with 
 
 import os
 import pwd
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from chalicelib.local import processes
-from chalicelib.local.emulator import free_port
 from chalicelib.local.packages import find_program
-from chalicelib.shell import Secret
+from chalicelib.local.ports import free_port
+from chalicelib.shell import Secret, command
+from chalicelib.transport import LocalTransport
 from chalicelib.transport.ssh import SshTarget
 
 __all__ = ["Sshd", "make_key", "running_sshd"]
@@ -60,20 +60,8 @@ class Sshd:
 def make_key(path: Path, kind: str, *, passphrase: str = "") -> str:
     """Make a key pair, its private half at `path`, and return the public one."""
     options = ["-b", "2048"] if kind == "rsa" else []
-    made: list[str | Path] = [
-        "ssh-keygen",
-        "-q",
-        "-t",
-        kind,
-        *options,
-        "-N",
-        passphrase,
-        "-C",
-        "test",
-        "-f",
-        path,
-    ]
-    subprocess.run(made, check=True)
+    named = ["-C", "test", "-f", path.absolute()]
+    LocalTransport().run(command("ssh-keygen", "-q", "-t", kind, options, "-N", passphrase, named))
     return path.with_name(f"{path.name}.pub").read_text()
 
 
