@@ -14,8 +14,9 @@ from pynamodb.connection import Connection
 from chalicelib.errors import HostUnreachableError
 from chalicelib.fleet.lxd_api import LxdApi
 from chalicelib.local import lxd_daemon
-from chalicelib.local.emulator import Emulator, account_environment, free_port
+from chalicelib.local.emulator import Emulator, account_environment
 from chalicelib.local.lxd import prepare, remove_project, shut_down
+from chalicelib.local.ports import free_port
 from chalicelib.local.progress import Progress
 from tests.lxd_site import LxdSite
 

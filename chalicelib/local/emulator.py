@@ -9,7 +9,6 @@ import http.client
 import json
 import os
 import shutil
-import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +18,7 @@ from urllib.parse import urlencode
 from chalicelib.errors import LocalStackError
 from chalicelib.local import processes
 
-__all__ = ["ACCOUNT", "REGION", "Emulator", "account_environment", "free_port"]
+__all__ = ["ACCOUNT", "REGION", "Emulator", "account_environment"]
 
 ACCOUNT = "000000000000"
 REGION = "us-east-1"
@@ -182,10 +181,3 @@ def account_environment(url: str, *, account: str = ACCOUNT) -> Mapping[str, str
         "AWS_DEFAULT_REGION": REGION,
         "AWS_REGION": REGION,
     }
-
-
-def free_port() -> int:
-    """Return a port of 127.0.0.1 that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from chalicelib.cli.main import COMMANDS
-from chalicelib.local.emulator import free_port
+from chalicelib.local.ports import free_port
 
 _ROOT = Path(__file__).resolve().parents[2]
 

@@ -1,6 +1,5 @@
 """The REST driver against a GitHub that misbehaves: a real server on loopback, one script each."""
 
-import socket
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from datetime import timedelta
@@ -17,6 +16,7 @@ from chalicelib.errors import (
     SettingError,
 )
 from chalicelib.github.rest import RestGithub
+from chalicelib.local.ports import free_port
 from chalicelib.model import Source
 
 SOURCE = Source(
@@ -153,12 +153,8 @@ def test_a_server_that_drips_is_given_up(serve: Serve) -> None:
 
 
 def test_nobody_listening_can_be_retried() -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-
     with pytest.raises(GithubUnavailableError, match="did not answer"):
-        RestGithub(f"http://127.0.0.1:{port}").read_file(SOURCE, PATH)
+        RestGithub(f"http://127.0.0.1:{free_port()}").read_file(SOURCE, PATH)
 
 
 @pytest.mark.parametrize("length", [None, str(1 << 40)], ids=["unsaid", "declared"])

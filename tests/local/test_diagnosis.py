@@ -4,8 +4,8 @@ import socket
 from pathlib import Path
 
 from chalicelib.local.diagnosis import examine
-from chalicelib.local.emulator import free_port
 from chalicelib.local.places import Places
+from chalicelib.local.ports import free_port
 
 
 def _places(folder: Path, port: int) -> Places:

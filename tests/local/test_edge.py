@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from chalicelib.local.edge import MAX_BODY_BYTES, Route, write_route
-from chalicelib.local.emulator import free_port
+from chalicelib.local.ports import free_port
 
 if TYPE_CHECKING:
     from tests.local.conftest import Doors

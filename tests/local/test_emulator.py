@@ -12,7 +12,8 @@ import boto3
 import pytest
 
 from chalicelib.errors import LocalStackError
-from chalicelib.local.emulator import Emulator, account_environment, free_port
+from chalicelib.local.emulator import Emulator, account_environment
+from chalicelib.local.ports import free_port
 
 _PYTHON = Path(__file__).resolve().parents[2] / ".berth/ministack/bin/python"
 _ROLE = "arn:aws:iam::000000000000:role/any"

@@ -2,7 +2,6 @@
 
 import io
 import json
-import os
 import shutil
 import socket
 import threading
@@ -16,25 +15,11 @@ import pytest
 from chalicelib.errors import LocalStackError
 from chalicelib.local import processes
 from chalicelib.local.places import Places
+from chalicelib.local.ports import free_port
 from chalicelib.local.progress import Progress
 from chalicelib.local.stack import Stack
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(120)]
-
-
-def _free_ports() -> int:
-    """Return the first of three neighbouring free ports.
-
-    They are below those that the kernel gives to clients: else a connection of the stack's own may
-    hold one of them by the time that it is listened on.
-    """
-    lowest = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
-    begin = 20_000 + os.getpid() % 3_000 * 3
-    return next(
-        first
-        for first in range(begin, lowest - 2, 3)
-        if not any(map(processes.holder_of_port, range(first, first + 3)))
-    )
 
 
 def _stack(places: Places) -> tuple[Stack, io.StringIO]:
@@ -46,7 +31,7 @@ def _stack(places: Places) -> tuple[Stack, io.StringIO]:
 def places(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Places]:
     """A stack of its own, without LXD; any test may stop, kill or start it."""
     home = tmp_path_factory.mktemp("stack")
-    made = Places(home=home, port=_free_ports(), lxd_project="berth-test")
+    made = Places(home=home, port=free_port(3), lxd_project="berth-test")
     try:
         yield made
     finally:
@@ -111,7 +96,7 @@ def test_after_a_kill_it_comes_up_and_says_what_was_lost(places: Places) -> None
 
 def test_a_kill_right_after_the_first_up_keeps_the_deployment(tmp_path: Path) -> None:
     """Long before the emulator would have saved its state by itself."""
-    fresh = Places(home=tmp_path, port=_free_ports(), lxd_project="berth-test")
+    fresh = Places(home=tmp_path, port=free_port(3), lxd_project="berth-test")
     stack, said = _stack(fresh)
     try:
         deployment, page = stack.up(), stack.keys().page.reveal()
@@ -200,7 +185,7 @@ def test_the_schedule_and_the_secret_are_there(places: Places) -> None:
 
 
 def test_a_command_on_a_stack_that_is_down_names_the_cure(tmp_path: Path) -> None:
-    stack, _ = _stack(Places(home=tmp_path, port=_free_ports(), lxd_project="berth-test"))
+    stack, _ = _stack(Places(home=tmp_path, port=free_port(3), lxd_project="berth-test"))
 
     with pytest.raises(LocalStackError) as caught:
         stack.deployment()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from chalicelib.local.emulator import free_port
+from chalicelib.local.ports import free_port
 from tests.system.installation import Installation
 
 _SETTINGS = {

@@ -10,6 +10,7 @@ import pytest
 
 from chalicelib.clock import ManualClock, SystemClock
 from chalicelib.errors import HostUnreachableError, NotReadyError, ShellError
+from chalicelib.local.ports import free_port
 from chalicelib.shell import q, script
 from chalicelib.transport import (
     Call,
@@ -122,8 +123,8 @@ def test_a_file_that_never_comes_is_an_error(tmp_path: Path) -> None:
 @pytest.mark.parametrize("family", [socket.AF_INET, socket.AF_INET6])
 def test_a_port_is_waited_for(family: socket.AddressFamily) -> None:
     with socket.socket(family) as server:
-        server.bind(("127.0.0.1" if family == socket.AF_INET else "::1", 0))
-        port = server.getsockname()[1]
+        port = free_port()
+        server.bind(("127.0.0.1" if family == socket.AF_INET else "::1", port))
         clock = _Meanwhile(server.listen)
 
         wait_port(_HERE, port, clock=clock)

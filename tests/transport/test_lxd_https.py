@@ -13,7 +13,7 @@ import pytest
 from pylxd.client import get_session_for_url
 
 from chalicelib.errors import HostKeyError
-from chalicelib.local.emulator import free_port
+from chalicelib.local.ports import free_port
 from chalicelib.shell import command
 from chalicelib.transport.lxd import LxdTarget, LxdTransport
 from tests.lxd_site import LxdSite

@@ -19,7 +19,7 @@ from chalicelib.errors import (
     HostKeyError,
     HostUnreachableError,
 )
-from chalicelib.local.emulator import free_port
+from chalicelib.local.ports import free_port
 from chalicelib.shell import Raw, Secret, println, q, script
 from chalicelib.transport import LocalTransport, Transport, wait_file
 from chalicelib.transport.ssh import SshTransport
