@@ -171,12 +171,21 @@ class Job:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tenant:
-    """A GitHub account with a limit. `jobs` is the set of job ids that hold a slot."""
+    """A GitHub account with a limit.
+
+    Attributes:
+        id: its installation, as text.
+        limit: slots it may hold.
+        weight: its share of the hosts beside tenants of weight 1.
+        jobs: ids of the jobs that hold a slot.
+        shards: how many items hold them.
+    """
 
     id: str
     limit: int
     weight: int = 1
     jobs: frozenset[str] = frozenset()
+    shards: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

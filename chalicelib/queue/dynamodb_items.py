@@ -142,12 +142,13 @@ class TenantItem(Item):
     """A tenant, or a further shard of one.
 
     `lim` is this shard's share of the limit. It is there once somebody set a limit; until then the
-    settings' one counts. Weight and the number of shards are on the first.
+    settings' one counts. The whole limit, the weight and the number of shards are on the first.
     """
 
     jobs = NumbersAttribute(attr_name="r")
     limit = NumberAttribute(attr_name="lim", null=True)
     weight = NumberAttribute(attr_name="wt", null=True)
+    total = NumberAttribute(attr_name="tl", null=True)
     shards = NumberAttribute(attr_name="sn", null=True)
     used_at = NumberAttribute(attr_name="ua", null=True)
 

@@ -1,9 +1,8 @@
 """Tenants over DynamoDB: the sets of jobs that hold their slots, and their limits.
 
 A slot takes some 20 bytes of its tenant's item, and an update is billed by the whole item, so a
-tenant of more than 40 slots has several items: shards, each with a share of the limit. The shares
-always add up to the limit, and a job takes its slot in one shard, so the limit is exact without
-any write on two of them.
+tenant of more than 40 slots has several items: shards, each with a share of the limit. A job takes
+its slot in one shard, and the shares are such that the limit is exact without any write on two.
 """
 
 import zlib
@@ -63,23 +62,25 @@ class Slots:
 def shares(limit: int, used: Sequence[int]) -> tuple[int, ...]:
     """Return each shard's share of the limit, given how many jobs each holds now.
 
-    They add up to the limit, and none gets room that others have taken already: what runs and what
-    may still come are together no more than the limit, or than what runs if that is more.
+    None gets room that others have taken: whatever ends in whichever shard, a slot is only taken
+    while all shards together hold less than the limit. If they hold more than that now, a share is
+    what the limit leaves beside all others as they are; that is too little once they hold less, and
+    the limit has to be divided again.
 
     >>> shares(100, [0])
     (40, 40, 20)
-    >>> shares(50, [40, 30])  # lowered below what runs: no room until 20 have ended
-    (40, 10)
     >>> shares(60, [40, 0])
     (40, 20)
+    >>> shares(50, [40, 30])  # each has room once it alone makes room for all
+    (20, 10)
     """
+    beyond = sum(used) - limit
+    if beyond > 0:
+        return tuple(max(0, jobs - beyond) for jobs in used)
     count = max(len(used), -(-limit // SHARD_SLOTS), 1)
     held = [*used, *[0] * (count - len(used))]
-    left = limit
-    kept = []
-    for jobs in held:
-        kept.append(min(jobs, left))
-        left -= kept[-1]
+    left = limit - sum(held)
+    kept = held
     for shard in range(count):
         more = min(left, max(0, SHARD_SLOTS - kept[shard]))
         kept[shard] += more
@@ -146,14 +147,28 @@ class Tenants:
         for _ in range(_ROUNDS):
             slots = self._slots(tenant)
             used = slots.used if slots else (0,)
-            divided = shares(limit, used)
-            changes = _limit_changes(tenant, divided, used, weight=weight)
-            if self._written(changes):
-                jobs = slots.tenant.jobs if slots else frozenset()
-                return Tenant(id=tenant, limit=limit, weight=weight, jobs=jobs)
+            if self._divide(tenant, used, limit=limit, weight=weight):
+                return Tenant(
+                    id=tenant,
+                    limit=limit,
+                    weight=weight,
+                    jobs=slots.tenant.jobs if slots else frozenset(),
+                    shards=len(_kept(shares(limit, used), used)),
+                )
         raise StoreUnavailableError(reason=f"tenant {tenant} changed {_ROUNDS} times meanwhile")
 
-    def _written(self, changes: Sequence[Change]) -> bool:
+    def settle_limit(self, tenant: str) -> bool:
+        """Divide a tenant's limit anew over its shards. Nothing is written while that is the same."""
+        slots = self._slots(tenant)
+        if slots is None:
+            return False
+        known = slots.tenant
+        if _kept(shares(known.limit, slots.used), slots.used) == slots.limits:
+            return False
+        return self._divide(tenant, slots.used, limit=known.limit, weight=known.weight)
+
+    def _divide(self, tenant: str, used: Sequence[int], *, limit: int, weight: int) -> bool:
+        changes = _limit_changes(tenant, used, limit=limit, weight=weight)
         if len(changes) == 1:
             return not isinstance(self._table.update("put_tenant_limit", changes[0]), Refused)
         return self._table.transact("put_tenant_limit", *changes) is None
@@ -173,9 +188,10 @@ class Tenants:
         return Slots(
             tenant=Tenant(
                 id=tenant,
-                limit=sum(limits),
+                limit=sum(limits) if first.total is None else int(first.total),
                 weight=int(first.weight or 1),
                 jobs=frozenset(job for item in items for job in item.jobs),
+                shards=len(items),
             ),
             used=tuple(len(item.jobs) for item in items),
             limits=tuple(limits),
@@ -220,30 +236,39 @@ class Tenants:
         return room
 
 
-def _limit_changes(
-    tenant: str, divided: Sequence[int], used: Sequence[int], *, weight: int
-) -> list[Change]:
-    changes = []
-    for shard, limit in enumerate(divided):
-        held = used[shard] if shard < len(used) else 0
-        change = Change(
-            key=tenant_key(tenant, shard),
-            actions=[*_exists(tenant, shard), TenantItem.limit.set(limit)],
-            # A slot taken since the look would have room counted twice.
-            condition=TenantItem.pk.does_not_exist() | _holds_at_most(max(limit, held)),
-        )
-        changes.append(change)
-    first = [TenantItem.weight.set(weight), TenantItem.shards.set(len(divided))]
+def _limit_changes(tenant: str, used: Sequence[int], *, limit: int, weight: int) -> list[Change]:
+    """Return the writes that divide the limit: one for each shard, the first with the rest."""
+    divided = shares(limit, used)
+    kept = len(_kept(divided, used))
+    whole = [
+        TenantItem.total.set(limit),
+        TenantItem.weight.set(weight),
+        TenantItem.shards.set(kept),
+    ]
     unchanged = TenantItem.shards == len(used)
     if len(used) == 1:
         unchanged = unchanged | TenantItem.shards.does_not_exist()
-    changes[0] = Change(
-        key=changes[0].key,
-        actions=[*changes[0].actions, *first],
-        condition=TenantItem.pk.does_not_exist()
-        | (unchanged & _holds_at_most(max(divided[0], used[0]))),
-    )
+    changes = []
+    for shard, share in enumerate(divided):
+        held = used[shard] if shard < len(used) else 0
+        # A slot taken since the look would have its room counted twice.
+        as_seen = _holds_at_most(max(held, share) if shard < kept else 0)
+        actions = [*_exists(tenant, shard), TenantItem.limit.set(share)]
+        change = Change(
+            key=tenant_key(tenant, shard),
+            actions=actions if shard else [*actions, *whole],
+            condition=TenantItem.pk.does_not_exist() | (as_seen if shard else unchanged & as_seen),
+        )
+        changes.append(change)
     return changes
+
+
+def _kept(divided: Sequence[int], used: Sequence[int]) -> tuple[int, ...]:
+    """Return the shares without the last shards, as far as these have no share and hold nothing."""
+    count = len(divided)
+    while count > 1 and not divided[count - 1] and not any(used[count - 1 : count]):
+        count -= 1
+    return tuple(divided[:count])
 
 
 def _holds_at_most(jobs: int) -> Condition:

@@ -275,6 +275,14 @@ class JobQueue(Protocol):
         """
         ...
 
+    def settle_limit(self, tenant: str) -> bool:
+        """Divide a tenant's limit anew over its shards, now that some hold less; return whether.
+
+        After a limit was lowered below what ran, the shards together allow less than the limit
+        until this is called: the sweeper does.
+        """
+        ...
+
     def get_pool(self, pool: str) -> Pool:
         """Return the pool; one that nobody registered has the defaults. Read consistently."""
         ...

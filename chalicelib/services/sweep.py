@@ -203,5 +203,7 @@ def _look_at_tenants(
             if job is None:
                 break
             swept.promoted.append(job)
+        if tenant.shards > 1:
+            berth.queue.settle_limit(tenant.id)
         if not tenant.jobs and berth.queue.forget_idle(tenant.id, before=berth.clock.now() - _IDLE):
             swept.forgotten.append(tenant.id)

@@ -266,11 +266,16 @@ def test_a_live_job_keeps_its_slots_until_its_attempt_has_ended(
 ) -> None:
     cancelled = cancel(queue, "a")
 
-    assert cancelled == replace(attempt, state=JobState.CANCELLING, reason="newer push")
+    assert cancelled == replace(
+        attempt,
+        state=JobState.CANCELLING,
+        reason="newer push",
+        cancelled_as=Outcome.SUPERSEDED,
+    )
     assert held(queue) == ("a", {"a": 1}, "")
     ended = finish(queue, attempt)
     assert ended is not None
-    assert (ended.outcome, ended.reason) == (Outcome.CANCELLED, "newer push")
+    assert (ended.outcome, ended.reason) == (Outcome.SUPERSEDED, "newer push")
     assert held(queue) == ("", {}, "")
 
 

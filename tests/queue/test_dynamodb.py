@@ -307,7 +307,9 @@ def test_single_writes_whose_answers_are_lost_answer_as_if_they_were_not(
 
     assert bound is not None
     assert state is JobState.RUNNING
-    assert cancelled == replace(bound, state=JobState.CANCELLING, reason="by mia")
+    assert cancelled == replace(
+        bound, state=JobState.CANCELLING, reason="by mia", cancelled_as=Outcome.CANCELLED
+    )
 
 
 def test_write_units_are_those_of_the_protocol(

@@ -8,7 +8,7 @@ import pytest
 from chalicelib.errors import PayloadError, StoreUnavailableError
 from chalicelib.model import JobSpec, RunStep
 from chalicelib.queue.dynamodb import DynamoQueue
-from chalicelib.queue.dynamodb_items import JobItem, job_key, spec_key
+from chalicelib.queue.dynamodb_items import ITEM_VERSION, JobItem, job_key, spec_key
 from chalicelib.queue.dynamodb_pipelines import DynamoPipelines
 from chalicelib.queue.dynamodb_table import Change, DynamoTable, Put
 from chalicelib.queue.protocol import NewJob
@@ -29,12 +29,12 @@ def set_version(table: DynamoTable, version: int) -> None:
 def test_items_of_the_release_before_are_read_and_later_ones_refused(table: DynamoTable) -> None:
     queue = DynamoQueue(table, default_limit=1)
     queue.admit(NEW, now=NOW)
-    set_version(table, 0)
+    set_version(table, ITEM_VERSION - 1)
     assert queue.get_job(JOB) is not None
 
-    set_version(table, 2)
+    set_version(table, ITEM_VERSION + 1)
 
-    with pytest.raises(StoreUnavailableError, match="schema 2"):
+    with pytest.raises(StoreUnavailableError, match=f"schema {ITEM_VERSION + 1}"):
         queue.get_job(JOB)
 
 
