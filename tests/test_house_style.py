@@ -301,6 +301,13 @@ def test_commands_are_run_by_a_transport(path: Path) -> None:
     assert allowed or not _starts_programs(ast.parse(path.read_text()))
 
 
+@pytest.mark.parametrize("name", [*_STARTERS, _STARTING_PACKAGE])
+def test_an_exception_for_a_program_has_its_reason_on_a_page(name: str) -> None:
+    page = _ROOT / "docs/decisions/0006-what-starts-programs-by-itself.md"
+
+    assert f"`{name}`" in page.read_text()
+
+
 @pytest.mark.parametrize("name", _STARTERS)
 def test_an_exception_for_a_program_is_still_needed(name: str) -> None:
     assert _starts_programs(ast.parse((_ROOT / name).read_text()))
