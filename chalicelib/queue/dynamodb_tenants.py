@@ -188,7 +188,7 @@ class Tenants:
         return Slots(
             tenant=Tenant(
                 id=tenant,
-                limit=sum(limits) if first.total is None else int(first.total),
+                limit=_limit(first.total, sum(limits)),
                 weight=int(first.weight or 1),
                 jobs=frozenset(job for item in items for job in item.jobs),
                 shards=len(items),

@@ -4,12 +4,14 @@ from dataclasses import replace
 from datetime import timedelta
 
 from chalicelib.keyring.signing import Ticket
-from chalicelib.model import JobState, Outcome, PipelineState, Report
+from chalicelib.model import HostState, JobRef, JobState, Outcome, PipelineState, Report
 from chalicelib.services.cancel_pipeline import cancel_pipeline
 from chalicelib.services.dispatch_attempt import dispatch_attempt
+from chalicelib.services.finish_job import end_job
 from chalicelib.services.record_report import record_report
+from chalicelib.services.recover_attempt import recover_attempt
 from chalicelib.services.sweep import sweep
-from tests.services.installation import Site, result
+from tests.services.installation import Site, make_site, result
 
 _MINUTE = timedelta(minutes=1)
 
@@ -50,15 +52,30 @@ def test_a_pipeline_that_cannot_be_planned_for_hours_ends_and_says_so(site: Site
     assert site.sequencer.planned == []
 
 
-def test_a_planned_pipeline_is_never_ended_for_its_age(site: Site) -> None:
-    """Its jobs may run; what its planner left undone is done by another."""
+def test_what_a_killed_planner_has_not_admitted_is_admitted(site: Site) -> None:
+    """And however old it is: its other jobs may run."""
     pipeline = site.receive()
-    site.pipelines.mark_planned(pipeline.id, jobs=[], now=site.clock.now())
+    ref = JobRef(id="j" * 16, name="build")
+    site.pipelines.mark_planned(pipeline.id, jobs=[ref], now=site.clock.now())
     site.pass_time(timedelta(hours=7))
 
     swept = sweep(site.berth)
 
-    assert swept.planned == [pipeline.id]
+    assert (swept.planned, swept.advanced) == ([], [ref.id])
+    assert site.job(ref.id).state is JobState.LEASED
+
+
+def test_a_pipeline_and_all_its_jobs_end_by_their_deadline(site: Site) -> None:
+    """Those that never got a host at once, those that run as soon as their containers are gone."""
+    job, waiting = site.plan(), [site.plan(), site.plan(), site.plan()][-1]
+    site.pass_time(timedelta(hours=25))
+
+    swept = sweep(site.berth)
+
+    assert {job.pipeline, waiting.pipeline} <= set(swept.closed)
+    assert site.job(job.id).cancelled_as is Outcome.TIMED_OUT
+    assert site.job(waiting.id).outcome is Outcome.TIMED_OUT
+    assert site.job(waiting.id).reason == "it had not ended after 24 hours"
 
 
 def test_an_attempt_not_heard_of_is_reaped(site: Site) -> None:
@@ -131,20 +148,21 @@ def test_what_an_old_attempt_left_is_collected(site: Site) -> None:
 
     swept = sweep(site.berth)
 
-    assert swept.removed == [f"{job.id}-1"]
+    assert swept.orphans.containers == [f"{job.id}-1"]
     assert site.host.attempts() == []
 
 
 def test_a_host_that_does_not_answer_is_named_and_does_not_stop_the_sweep(site: Site) -> None:
     site.host.unreachable = True
 
-    assert sweep(site.berth).unreachable == ["h1"]
+    assert sweep(site.berth).orphans.unreachable == ["h1"]
 
 
 def test_a_pipeline_whose_jobs_have_all_ended_is_closed(site: Site) -> None:
     job = site.plan()
     site.logs.put_result(job.id, 1, result())
     site.queue.finish(job.id, fence=1, outcome=Outcome.SUCCEEDED, reason="", now=site.clock.now())
+    site.pass_time(_MINUTE)
 
     sweep(site.berth)
 
@@ -173,3 +191,79 @@ def test_sweeping_twice_changes_nothing_more(site: Site) -> None:
     sweep(site.berth)
 
     assert site.job(job.id) == before
+
+
+def test_a_ready_job_that_the_index_does_not_show_is_claimed_by_its_key() -> None:
+    """Its tenant's set has it. An index entry may be late, or in a lane that nobody reads."""
+    lag = [timedelta(0)]
+    site = make_site(slots=1, lag=lambda: lag[0])
+    first = site.plan()
+    lag[0] = timedelta(days=1)
+    waiting = site.plan()
+    cancel_pipeline(site.berth, first.pipeline)
+    end_job(site.berth, job=first.id, fence=1, outcome=Outcome.CANCELLED, reason="")
+    assert site.job(waiting.id).state is JobState.READY
+    site.pass_time(3 * _MINUTE)
+
+    assert sweep(site.berth).claimed == [waiting.id]
+
+
+def test_an_execution_that_outlived_its_job_is_stopped(site: Site) -> None:
+    job = site.plan()
+    site.queue.finish(job.id, fence=1, outcome=Outcome.SUCCEEDED, reason="", now=site.clock.now())
+
+    assert sweep(site.berth).orphans.executions == []  # it may just be on its way to its end
+    site.pass_time(2 * _MINUTE)
+
+    assert sweep(site.berth).orphans.executions == [f"{job.id}-1"]
+    assert site.sequencer.running == set()
+
+
+def test_a_paused_pool_is_not_claimed_for(site: Site) -> None:
+    site.queue.pause(None, reason="maintenance")
+    job = site.plan()
+    assert job.state is JobState.READY
+
+    assert sweep(site.berth).claimed == []
+    site.queue.pause(None, reason="")
+
+    assert sweep(site.berth).claimed == [job.id]
+
+
+def test_a_pool_whose_containers_fail_is_given_time(site: Site) -> None:
+    """Without the breaker every job of the queue would lose its attempts to one broken image."""
+    jobs = [site.plan() for _ in range(2)]
+    for _ in range(2):
+        for job in jobs:
+            fence = site.job(job.id).fence
+            recover_attempt(site.berth, job=job.id, fence=fence, cause="ImageMissingError")
+
+    pool = site.queue.get_pool("default")
+
+    assert pool.failures >= 3
+    assert "ImageMissingError" in pool.barrier(site.clock.now())
+    assert site.job(jobs[1].id).state is JobState.READY
+
+
+def test_an_idle_tenant_leaves_the_active_ones_after_an_hour(site: Site) -> None:
+    job = site.plan()
+    end_job(site.berth, job=job.id, fence=1, outcome=Outcome.SUCCEEDED, reason="")
+    assert sweep(site.berth).forgotten == []
+    site.pass_time(timedelta(hours=1, minutes=1))
+
+    assert sweep(site.berth).forgotten == ["7"]
+
+
+def test_two_sweeps_at_once_do_no_harm(site: Site) -> None:
+    job = site.plan()
+    site.pass_time(timedelta(hours=1))
+    _sweep_for(site, 3)
+    fence = site.job(job.id).fence
+
+    sweep(site.berth)
+    sweep(site.berth)
+
+    assert site.job(job.id).fence == fence
+    host = site.queue.get_host("h1")
+    assert host is not None
+    assert (host.state, dict(host.jobs)) == (HostState.UP, {job.id: fence})
