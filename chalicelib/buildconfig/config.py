@@ -1,4 +1,4 @@
-"""The whole config: version, global environment, jobs, and the one workflow that picks them."""
+"""The whole config: version, global environment, jobs, and those of them that a workflow picks."""
 
 from collections.abc import Callable, Mapping
 
@@ -6,14 +6,9 @@ from chalicelib.buildconfig.complaint import complaint
 from chalicelib.buildconfig.cursor import NOT_YET, Cursor
 from chalicelib.buildconfig.document import Kind, parse_document
 from chalicelib.buildconfig.jobs import compile_job
-from chalicelib.buildconfig.keywords import (
-    TOP_KNOWN,
-    TOP_SUPPORTED,
-    WORKFLOW_JOB_KNOWN,
-    WORKFLOW_KNOWN,
-    WORKFLOW_SUPPORTED,
-)
+from chalicelib.buildconfig.keywords import TOP_KNOWN, TOP_SUPPORTED
 from chalicelib.buildconfig.steps import compile_environment
+from chalicelib.buildconfig.workflow import compile_workflows
 from chalicelib.model import JobSpec
 
 __all__ = ["OrbResolver", "compile_config"]
@@ -62,9 +57,9 @@ def compile_config(
     if "jobs" not in fields:
         raise top.error("there are no jobs")
     jobs = _jobs(fields["jobs"], environment)
-    chosen = _workflow_jobs(fields["workflows"], jobs) if "workflows" in fields else None
+    chosen = compile_workflows(fields["workflows"], jobs) if "workflows" in fields else None
     if chosen is not None:
-        return tuple(jobs[name] for name in chosen)
+        return chosen
     if _NO_WORKFLOW_JOB not in jobs:
         listed = ", ".join(list(jobs)[:5])
         reason = (
@@ -107,44 +102,3 @@ def _jobs(place: Cursor, environment: Mapping[str, str]) -> dict[str, JobSpec]:
     if len(fields) * sum(map(len, (*environment, *environment.values()))) > _MAX_ENVIRONMENT:
         raise place.error("the global environment is too large for so many jobs")
     return {name: compile_job(name, job, environment=environment) for name, job in fields.items()}
-
-
-def _workflow_jobs(place: Cursor, jobs: Mapping[str, JobSpec]) -> list[str] | None:
-    """Return the names that the one workflow lists; None when there is no workflow."""
-    workflows = [(name, body) for name, body in place.fields().items() if name != "version"]
-    if not workflows:
-        return None
-    if len(workflows) > 1:
-        raise workflows[1][1].key_error(f"more than one workflow is {NOT_YET}")
-    body = workflows[0][1]
-    body.refuse_others(WORKFLOW_SUPPORTED, WORKFLOW_KNOWN)
-    listed = body.fields().get("jobs")
-    if listed is None:
-        raise body.key_error("a workflow needs jobs")
-    names: list[str] = []
-    for item in listed.items():
-        name = _workflow_job(item)
-        if name not in jobs:
-            raise item.error(f"there is no job named {name}")
-        if name in names:
-            raise item.error(f"a job listed twice is {NOT_YET}")
-        names.append(name)
-    if not names:
-        raise listed.error("a workflow needs at least one job")
-    return names
-
-
-def _workflow_job(item: Cursor) -> str:
-    if not item.is_mapping:
-        return item.text()
-    fields = item.fields()
-    if len(fields) != 1:
-        raise item.error("has to be the name of one job")
-    name, body = next(iter(fields.items()))
-    if body.is_mapping:
-        for key, place in body.fields().items():
-            known = "" if key in WORKFLOW_JOB_KNOWN else "an argument to a job is "
-            raise place.key_error(known + NOT_YET)
-    elif not body.is_null:
-        raise body.error("has to be a map")
-    return name

@@ -19,6 +19,7 @@ __all__ = [
     "TOP_KNOWN",
     "TOP_SUPPORTED",
     "WORKFLOW_JOB_KNOWN",
+    "WORKFLOW_JOB_SUPPORTED",
     "WORKFLOW_KNOWN",
     "WORKFLOW_SUPPORTED",
 ]
@@ -98,6 +99,7 @@ STEPS_KNOWN = frozenset(
 WORKFLOW_SUPPORTED = frozenset({"jobs"})
 WORKFLOW_KNOWN = frozenset({"max_auto_reruns", "triggers", "unless", "when"})
 
+WORKFLOW_JOB_SUPPORTED = frozenset({"requires"})
 WORKFLOW_JOB_KNOWN = frozenset(
     {
         "context",
@@ -107,7 +109,6 @@ WORKFLOW_JOB_KNOWN = frozenset(
         "override-with",
         "post-steps",
         "pre-steps",
-        "requires",
         "serial-group",
         "type",
     }

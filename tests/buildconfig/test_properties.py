@@ -1,5 +1,6 @@
 """Whatever the text is, the compiler gives jobs or a `ConfigError` that can be shown."""
 
+from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
 import yaml
@@ -14,6 +15,7 @@ from chalicelib.buildconfig.keywords import (
     STEPS_KNOWN,
     TOP_KNOWN,
     TOP_SUPPORTED,
+    WORKFLOW_JOB_SUPPORTED,
     WORKFLOW_SUPPORTED,
 )
 from chalicelib.errors import ConfigError
@@ -30,6 +32,7 @@ WORDS = sorted(
     | RUN_SUPPORTED
     | STEPS_KNOWN
     | WORKFLOW_SUPPORTED
+    | WORKFLOW_JOB_SUPPORTED
     | {"build", "test", "checkout", "run", "image", "debian:12", "2.1", "20m", "always", "A=1"}
 )
 MARKS = ["&a ", "*a", "<<: ", "<< ", " >>", "- ", ": ", "? ", "[", "]", "{", "}", "|", ">", "\n",
@@ -96,7 +99,12 @@ def trees() -> st.SearchStrategy[Any]:
 
 
 @unhurried
-@given(trees(), trees(), trees(), st.sampled_from(["top", "job", "step", "run", "workflow"]))
+@given(
+    trees(),
+    trees(),
+    trees(),
+    st.sampled_from(["top", "job", "step", "run", "workflow", "listed", "requires"]),
+)
 def test_trees_in_the_shape_of_a_config_give_jobs_or_a_config_error(
     jobs: Any, steps: Any, value: Any, place: str
 ) -> None:
@@ -104,10 +112,39 @@ def test_trees_in_the_shape_of_a_config_give_jobs_or_a_config_error(
     step = steps if place == "step" else [{"run": run}]
     job = value if place == "job" else {"steps": step, "environment": {"A": value}}
     config = {"version": 2.1, "jobs": jobs if place == "top" else {"build": job}}
-    if place == "workflow":
-        config["workflows"] = {"main": value}
+    workflows = {
+        "workflow": {"main": value},
+        "listed": {"main": {"jobs": ["build", value]}},
+        "requires": {"main": {"jobs": [{"build": {"requires": value}}]}},
+    }
+    if place in workflows:
+        config["workflows"] = workflows[place]
 
     assert_compiles_or_is_refused(yaml.safe_dump(config, allow_unicode=True))
+
+
+NAMES = st.sampled_from("abcdef")
+
+
+@unhurried
+@given(st.dictionaries(NAMES, st.lists(NAMES, max_size=4), min_size=1))
+def test_needs_that_lead_back_or_out_of_the_workflow_are_refused_and_others_kept(
+    needs: dict[str, list[str]],
+) -> None:
+    entries = [{name: {"requires": required}} for name, required in needs.items()]
+    jobs = {name: {"steps": ["checkout"]} for name in "abcdef"}
+    config = {"version": 2.1, "jobs": jobs, "workflows": {"main": {"jobs": entries}}}
+
+    outcome = compiled_or_refused(yaml.safe_dump(config))
+
+    try:
+        TopologicalSorter({name: {*needs[name]} for name in needs}).prepare()
+        sound = all(need in needs for required in needs.values() for need in required)
+    except CycleError:
+        sound = False
+    assert isinstance(outcome, ConfigError) is not sound
+    if not isinstance(outcome, ConfigError):
+        assert {job.name: {*job.needs} for job in outcome} == {n: {*needs[n]} for n in needs}
 
 
 @unhurried
