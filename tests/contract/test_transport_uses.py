@@ -1,5 +1,6 @@
 """What files, arguments, wrappers and conditions must do on every driver of a transport."""
 
+import os
 from collections.abc import Callable
 
 import pytest
@@ -43,26 +44,47 @@ _WORD = st.one_of(
     st.sampled_from(["-n", "--", "$(id)", "`id`", "if", "EOF", "", "{{x}}"]),
 )
 
+_FOLDER = "/tmp"  # noqa: S108 - the host's
+_UID = os.getuid()
+"""Names files on hosts: another who ran these tests may have left theirs there."""
 _BOTH = pytest.mark.parametrize("wrapper", [Sudo, AsUser])
 
 
+@pytest.fixture
+def root_site(site: Site) -> Site:
+    """A host behind each driver, whose root runs the commands: only root becomes somebody else."""
+    return _of_root(site)
+
+
+@pytest.fixture
+def real_root_site(real_site: Site) -> Site:
+    """The same, without the fake."""
+    return _of_root(real_site)
+
+
+def _of_root(site: Site) -> Site:
+    if site.transport.run("id -un").text != "root":
+        pytest.skip("becoming another user takes root: run as root")
+    return site
+
+
 def test_a_file_is_put_and_got(site: Site) -> None:
-    transport = site.transport
-    transport.put(ALL_BYTES, "/tmp/it's a file", mode=0o640)  # noqa: S108 - the host's
+    transport, path = site.transport, f"{_FOLDER}/it's a file of {_UID}"
+    transport.put(ALL_BYTES, path, mode=0o640)
 
-    assert transport.get("/tmp/it's a file") == ALL_BYTES  # noqa: S108 - the host's
-    transport.put(b"", "/tmp/it's a file")  # noqa: S108 - the host's
-    assert transport.get("/tmp/it's a file") == b""  # noqa: S108 - the host's
+    assert transport.get(path) == ALL_BYTES
+    transport.put(b"", path)
+    assert transport.get(path) == b""
 
 
-def test_a_put_file_has_its_mode_and_owner(real_site: Site) -> None:
+def test_a_put_file_has_its_mode_and_owner(real_root_site: Site) -> None:
     path = "/tmp/owned"  # noqa: S108 - the host's
 
-    real_site.transport.put(b"x", path, mode=0o640, owner="nobody")
+    real_root_site.transport.put(b"x", path, mode=0o640, owner="nobody")
 
-    assert real_site.transport.run(q("stat -c {form} {path}", form="%a %U", path=path)).text == (
-        "640 nobody"
-    )
+    assert real_root_site.transport.run(
+        q("stat -c {form} {path}", form="%a %U", path=path)
+    ).text == ("640 nobody")
 
 
 @pytest.mark.parametrize("path", ["/tmp", "/nowhere/file"])  # noqa: S108 - the host's
@@ -114,9 +136,9 @@ def test_arguments_of_a_plain_program_arrive(
     assert result.stdout == "".join(f"{word}\0" for word in ["(", *words]).encode()
 
 
-def test_wrappers_hold_on_every_transport(site: Site) -> None:
+def test_wrappers_hold_on_every_transport(root_site: Site) -> None:
     wrapped = InFolder(
-        WithEnvironment(AsUser(site.transport, "nobody"), {"A": Secret("b c")}),
+        WithEnvironment(AsUser(root_site.transport, "nobody"), {"A": Secret("b c")}),
         "/tmp",  # noqa: S108 - the host's
     )
 
@@ -126,8 +148,8 @@ def test_wrappers_hold_on_every_transport(site: Site) -> None:
 
 
 @_BOTH
-def test_commands_run_as_another_user(site: Site, wrapper: type[Sudo | AsUser]) -> None:
-    user = wrapper(site.transport, "nobody")
+def test_commands_run_as_another_user(root_site: Site, wrapper: type[Sudo | AsUser]) -> None:
+    user = wrapper(root_site.transport, "nobody")
 
     result = user.run(script("id -un", println(Secret("hush")), "cat"), stdin=b"in")
 
@@ -137,47 +159,49 @@ def test_commands_run_as_another_user(site: Site, wrapper: type[Sudo | AsUser]) 
 
 
 @_BOTH
-def test_a_user_who_is_unknown_is_said(site: Site, wrapper: type[Sudo | AsUser]) -> None:
+def test_a_user_who_is_unknown_is_said(root_site: Site, wrapper: type[Sudo | AsUser]) -> None:
     with pytest.raises(CommandFailedError, match="nobody-here") as caught:
-        wrapper(site.transport, "nobody-here").run("true")
+        wrapper(root_site.transport, "nobody-here").run("true")
 
     assert caught.value.exit_status == 1
     assert b"nobody-here" in caught.value.stderr
 
 
-def test_users_nest_from_the_outside_in(site: Site) -> None:
+def test_users_nest_from_the_outside_in(root_site: Site) -> None:
     """The outer one is who becomes the inner one first: nobody could become nothing else by su."""
     for nested in (
-        AsUser(Sudo(site.transport, "root"), "nobody"),
-        AsUser(AsUser(site.transport, "root"), "nobody"),
-        Sudo(AsUser(site.transport, "root"), "nobody"),
+        AsUser(Sudo(root_site.transport, "root"), "nobody"),
+        AsUser(AsUser(root_site.transport, "root"), "nobody"),
+        Sudo(AsUser(root_site.transport, "root"), "nobody"),
     ):
         assert nested.run(script("id -un", println(Secret("hush")))).lines == ["nobody", "hush"]
 
 
 @_BOTH
-def test_what_another_user_puts_is_theirs(site: Site, wrapper: type[Sudo | AsUser]) -> None:
-    path = f"/tmp/of-nobody-by-{wrapper.__name__}"  # noqa: S108 - the host's
-    user = wrapper(site.transport, "nobody")
+def test_what_another_user_puts_is_theirs(root_site: Site, wrapper: type[Sudo | AsUser]) -> None:
+    path = f"{_FOLDER}/of-nobody-by-{wrapper.__name__}"
+    user = wrapper(root_site.transport, "nobody")
 
     user.put(ALL_BYTES, path)
 
     assert user.get(path) == ALL_BYTES
-    assert site.owner(path) == "nobody"
+    assert root_site.owner(path) == "nobody"
 
 
 @_BOTH
-def test_what_runs_as_another_user_is_ended(real_site: Site, wrapper: type[Sudo | AsUser]) -> None:
-    user = wrapper(real_site.transport, "nobody")
+def test_what_runs_as_another_user_is_ended(
+    real_root_site: Site, wrapper: type[Sudo | AsUser]
+) -> None:
+    user = wrapper(real_root_site.transport, "nobody")
 
     with pytest.raises(CommandTimeoutError) as caught:
         user.run(script(println(Raw("$$")), "sleep 507"), timeout_s=1.5)
 
-    assert not alive(real_site.transport, int(caught.value.stdout))
+    assert not alive(real_root_site.transport, int(caught.value.stdout))
 
 
 def test_a_lower_fence_runs_nothing(real_site: Site) -> None:
-    folder, stale = "/tmp/fences", "/tmp/stale"  # noqa: S108 - the host's
+    folder, stale = f"{_FOLDER}/fences-of-{_UID}", f"{_FOLDER}/stale-of-{_UID}"
 
     def fenced(number: int) -> Fenced:
         return Fenced(real_site.transport, key="job", fence=number, folder=folder)
@@ -193,8 +217,8 @@ def test_a_lower_fence_runs_nothing(real_site: Site) -> None:
 
 def test_a_process_is_found_by_its_very_name(real_site: Site) -> None:
     """Not by a longer name, not by an argument, and the question does not find itself."""
-    transport, name = real_site.transport, "berth-a-process-of-long-name"
-    path = f"/tmp/{name}"  # noqa: S108 - the host's
+    transport, name = real_site.transport, f"berth-a-process-of-{_UID}"
+    path = f"{_FOLDER}/{name}"
     transport.run(q("cp /bin/sleep {path}", path=path))
     assert not process_running(transport, name)
 

@@ -1,5 +1,7 @@
 """That the host in memory does what a real one does, and what only it can do."""
 
+import os
+import pwd
 import threading
 from pathlib import Path
 
@@ -50,7 +52,8 @@ def _printenv(process: Process) -> int:
 
 
 def _host() -> MemoryTransport:
-    return MemoryTransport(programs={"printenv": _printenv})
+    me = pwd.getpwuid(os.getuid()).pw_name
+    return MemoryTransport(programs={"printenv": _printenv}, user=me)
 
 
 @pytest.mark.parametrize("node", ALIKE.values(), ids=ALIKE)
