@@ -12,6 +12,7 @@ or two. References: <https://docs.github.com/en/rest/repos/contents>, `/en/rest/
 
 import http.client
 import json
+import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from http import HTTPStatus
@@ -38,6 +39,7 @@ _READ_BYTES = 1 << 16
 _MOVED = frozenset({301, 302, 307, 308})
 _NO_REPOSITORY = frozenset({404, 451})  # 451: blocked for legal reasons
 _NO_COMMIT = frozenset({409, 422})  # 409: the repository is empty
+_SHA = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,16 +97,17 @@ class RestGithub:
         ref = source.ref.removeprefix("refs/")
         if ref.startswith("pull/"):
             ref += "/head"
-        answer = self._get(f"{self._repository(source)}/git/ref/{quote(ref)}", max_bytes=_MAX_REF)
+        try:
+            answer = self._get(
+                f"{self._repository(source)}/git/ref/{quote(ref)}", max_bytes=_MAX_REF
+            )
+        except PayloadError as error:
+            raise GithubUnavailableError(reason="GitHub's answer is no reference") from error
         if answer.status in _NO_REPOSITORY | _NO_COMMIT:
             return None
         if answer.status != HTTPStatus.OK:
             raise _unavailable(answer.status)
-        try:
-            sha = json.loads(answer.body)["object"]["sha"]
-        except (ValueError, TypeError, KeyError) as error:
-            raise GithubUnavailableError(reason="GitHub's answer is no reference") from error
-        return str(sha)
+        return _head(answer.body)
 
     def _check_commit(self, source: Source) -> None:
         """Return if the commit is there: GitHub says 404 for a file, a commit and a repository."""
@@ -185,6 +188,18 @@ class RestGithub:
             # `read1` takes a connection that closes early for the end.
             raise GithubUnavailableError(reason="GitHub's answer was cut short")
         return b"".join(parts)
+
+
+def _head(body: bytes) -> str:
+    """Return the commit id in a reference as GitHub answers it."""
+    try:
+        sha = json.loads(body)["object"]["sha"]
+    # Deep nesting is a RecursionError, and a list or a number where an object should be the others.
+    except (ValueError, TypeError, LookupError, RecursionError) as error:
+        raise GithubUnavailableError(reason="GitHub's answer is no reference") from error
+    if not isinstance(sha, str) or not _SHA.fullmatch(sha):
+        raise GithubUnavailableError(reason="GitHub's reference is to no commit")
+    return sha
 
 
 def _origin(api_url: str) -> tuple[str, str]:

@@ -1,4 +1,4 @@
-"""The local GitHub: the two REST calls that Berth makes, and git over HTTP, for bare repositories.
+"""The local GitHub: the three REST calls that Berth makes, and git over HTTP, for bare repositories.
 
 It only reads. Names and commits are matched against strict patterns before git sees them, and git
 reads objects, not files, so no request can reach outside a repository.
@@ -35,6 +35,7 @@ def forge(repositories: Path) -> web.Application:
     app[_FOLDER] = repositories
     app.router.add_get("/repos/{owner}/{name}/contents/{path:.+}", _contents)
     app.router.add_get("/repos/{owner}/{name}/commits/{commit}", _commit)
+    app.router.add_get("/repos/{owner}/{name}/git/ref/{ref:.+}", _reference)
     app.router.add_get("/{owner}/{name}.git/info/refs", _advertise)
     app.router.add_post("/{owner}/{name}.git/git-upload-pack", _upload_pack)
     return app
@@ -103,6 +104,21 @@ async def _commit(request: web.Request) -> web.Response:
     author = {"name": name, "email": email, "date": date}
     about: dict[str, Any] = {"author": author, "committer": author, "message": message.rstrip("\n")}
     return web.json_response({"sha": sha, "commit": about, "parents": []})
+
+
+async def _reference(request: web.Request) -> web.Response:
+    """`GET /repos/{owner}/{name}/git/ref/{ref}`: where a branch, a tag or a pull request points."""
+    repository, ref = _repository(request), f"refs/{request.match_info['ref']}"
+    if repository is None or "\0" in ref:
+        return _error(404, "Not Found")
+    form = "--format=%(refname) %(objecttype) %(objectname)"
+    _, output = await _read(request, repository, "for-each-ref", form, ref)
+    # Git takes the name for a pattern, and for a folder of refs; GitHub, for one ref.
+    lines = [line.split(" ") for line in output.decode("utf-8", "replace").splitlines()]
+    for name, kind, sha in lines:
+        if name == ref:
+            return web.json_response({"ref": ref, "object": {"type": kind, "sha": sha}})
+    return _error(404, "Not Found")
 
 
 async def _advertise(request: web.Request) -> web.StreamResponse:

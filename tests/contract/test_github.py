@@ -1,5 +1,6 @@
 """What every `Github` driver does: REST against a real server on loopback, and the fake."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -28,10 +29,15 @@ FILES = {
     ("octo/boat", "a" * 40, "empty"): b"",
 }
 BARE_COMMIT = ("octo/boat", "b" * 40)
+HEADS = {
+    ("octo/boat", "heads/main"): "a" * 40,
+    ("octo/boat", "heads/wip/ü#1"): "b" * 40,
+    ("octo/boat", "pull/7/head"): "c" * 40,
+}
 
 
 class GithubLike(BaseHTTPRequestHandler):
-    """Answers the two calls as GitHub does; see the pages that `rest.py` names."""
+    """Answers the three calls as GitHub does; see the pages that `rest.py` names."""
 
     protocol_version = "HTTP/1.1"
     commits: ClassVar[set[tuple[str, str]]] = {key[:2] for key in FILES} | {BARE_COMMIT}
@@ -45,6 +51,10 @@ class GithubLike(BaseHTTPRequestHandler):
             (sha,) = parse_qs(url.query)["ref"]
             content = FILES.get((repository, sha, path))
             self.answer(200 if content is not None else 404, content or b"")
+        elif kind == "git":
+            head = HEADS.get((repository, path.removeprefix("ref/")))
+            reference = json.dumps({"object": {"type": "commit", "sha": head}}).encode()
+            self.answer(200 if head else 404, reference)
         elif repository not in {known for known, _ in self.commits}:
             self.answer(404, b"{}")
         else:
@@ -72,7 +82,10 @@ def rest_github() -> Iterator[Github]:
 
 @pytest.fixture
 def memory_github() -> Github:
-    return MemoryGithub(FILES, commits=[BARE_COMMIT])
+    fake = MemoryGithub(FILES, commits=[BARE_COMMIT])
+    for (repository, ref), sha in HEADS.items():
+        fake.put_head(repository, f"refs/{ref}".removesuffix("/head"), sha)
+    return fake
 
 
 @pytest.fixture(params=["rest_github", "memory_github"])
@@ -99,6 +112,29 @@ def test_a_repository_that_is_missing_is_named(github: Github) -> None:
 def test_a_commit_that_is_missing_is_named(github: Github) -> None:
     with pytest.raises(RepositoryNotFoundError, match="octo/boat has no commit cccc"):
         github.read_file(replace(SOURCE, sha="c" * 40), ".circleci/config.yml")
+
+
+@pytest.mark.parametrize(
+    ("ref", "sha"),
+    [
+        ("refs/heads/main", "a" * 40),
+        ("refs/heads/wip/ü#1", "b" * 40),
+        ("refs/pull/7", "c" * 40),
+    ],
+)
+def test_a_head_is_where_the_branch_or_the_pull_request_points(
+    github: Github, ref: str, sha: str
+) -> None:
+    assert github.read_head(replace(SOURCE, sha="d" * 40, ref=ref)) == sha
+
+
+@pytest.mark.parametrize("ref", ["refs/heads/mai", "refs/heads/wip", "refs/pull/8"])
+def test_the_head_of_a_ref_that_is_gone_is_none(github: Github, ref: str) -> None:
+    assert github.read_head(replace(SOURCE, ref=ref)) is None
+
+
+def test_the_head_of_a_ref_of_a_missing_repository_is_none(github: Github) -> None:
+    assert github.read_head(replace(SOURCE, repository="octo/ghost")) is None
 
 
 def test_a_file_may_be_as_large_as_the_bound_and_no_larger(github: Github) -> None:

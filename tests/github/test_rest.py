@@ -128,6 +128,39 @@ def test_a_directory_of_that_name_is_no_file(serve: Serve) -> None:
     assert github.read_file(SOURCE, PATH) is None
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"[]",
+        b"null",
+        b"\xff",
+        b"[" * 60_000,
+        b'{"object": "a"}',
+        b'{"object": {"sha": 7}}',
+        b'{"object": {"sha": "main"}}',
+        b'{"object": {"sha": "' + b"A" * 40 + b'"}}',
+        b" " * (1 << 17),
+    ],
+    ids=range(10),
+)
+def test_an_answer_that_is_no_reference_can_be_retried(serve: Serve, body: bytes) -> None:
+    github = RestGithub(serve(lambda request: answer(request, 200, body)))
+
+    with pytest.raises(GithubUnavailableError, match="reference"):
+        github.read_head(SOURCE)
+
+
+@pytest.mark.parametrize("status", [401, 403, 429, 500, 503])
+def test_a_head_that_is_refused_is_not_taken_for_one_that_is_gone(
+    serve: Serve, status: int
+) -> None:
+    github = RestGithub(serve(lambda request: answer(request, status)))
+
+    with pytest.raises(GithubUnavailableError, match=str(status)):
+        github.read_head(SOURCE)
+
+
 def test_a_server_that_never_answers_is_given_up(serve: Serve) -> None:
     over = Event()
     github = RestGithub(serve(lambda _request: over.wait(10)), timeout_s=0.2)

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from chalicelib.github.rest import RestGithub
 from chalicelib.local.repositories import import_repository
+from chalicelib.model import Source
 
 if TYPE_CHECKING:
     from tests.local.conftest import Doors
@@ -64,6 +66,33 @@ def test_a_commit_is_described(doors: "Doors", repository: Path) -> None:
     _, body = _get(doors.forge_port, f"/repos/local/shop/commits/{brought.sha}")
 
     assert json.loads(body)["commit"]["message"] == "Open the shop"
+
+
+def test_the_head_of_a_branch_is_read_by_the_driver_of_github(
+    doors: "Doors", repository: Path
+) -> None:
+    brought = import_repository(repository, doors.repositories)
+    source = Source(
+        repository=brought.repository,
+        repository_id="1",
+        clone_url="http://127.0.0.1/x.git",
+        sha="0" * 40,
+        ref=f"refs/heads/{brought.branch}",
+    )
+
+    head = RestGithub(doors.forge_url).read_head(source)
+
+    assert head == brought.sha
+
+
+@pytest.mark.parametrize("ref", ["heads", "heads/tr", "heads/*", "heads/trunk/x", "nope", "a%00b"])
+def test_only_a_whole_ref_that_exists_is_found(doors: "Doors", repository: Path, ref: str) -> None:
+    import_repository(repository, doors.repositories)
+
+    status, body = _get(doors.forge_port, f"/repos/local/shop/git/ref/{ref}")
+
+    assert status == 404
+    assert json.loads(body) == {"message": "Not Found", "status": "404"}
 
 
 def test_git_clones_it(doors: "Doors", repository: Path, tmp_path: Path, run_git: RunGit) -> None:
@@ -123,6 +152,9 @@ def test_nobody_pushes(doors: "Doors", repository: Path) -> None:
         "/repos/local/..%2f..%2fsecret/contents/README",
         "/repos/..%2flocal/shop/contents/README",
         "/repos/local/.git/contents/README",
+        "/repos/local/..%2f..%2fsecret/git/ref/heads/main",
+        "/repos/local/shop/git/ref/--format=x",
+        "/repos/local/shop/git/ref/../../HEAD",
         "/repos/local/shop.git/contents/config",
         "/repos/local/%2d%2dhelp/contents/README",
         "/..%2flocal/shop.git/info/refs?service=git-upload-pack",
