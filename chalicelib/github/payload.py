@@ -117,9 +117,15 @@ class Payload:
     def ref(self, field: str) -> str:
         """Return the full ref in that field, safe as an argument of git."""
         text = self.text(field)
-        if not _REF.fullmatch(text) or ".." in text or len(text) > _MAX_REF or not _encodes(text):
+        if not _is_ref(text):
             self._refuse(field, "a full ref")
         return text
+
+    def branch(self, field: str) -> str:
+        """Return the short branch name in that field; empty when it is missing or no such name."""
+        text = self._value.get(field)
+        found = isinstance(text, str) and _is_ref(f"refs/heads/{text}")
+        return str(text) if found else ""
 
     def full_name(self, field: str) -> str:
         """Return the repository's `owner/name` in that field."""
@@ -134,6 +140,11 @@ class Payload:
         if len(text) > _MAX_URL or not _is_plain_url(text):
             self._refuse(field, "an HTTP address without credentials")
         return text
+
+
+def _is_ref(text: str) -> bool:
+    whole = _REF.fullmatch(text) is not None and ".." not in text
+    return whole and len(text) <= _MAX_REF and _encodes(text)
 
 
 def _encodes(text: str) -> bool:

@@ -248,4 +248,5 @@ def _source(
         before=before,
         title=shown(title.partition("\n")[0]),
         author=author,
+        default_branch=repository.branch("default_branch"),
     )
