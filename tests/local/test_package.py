@@ -171,3 +171,27 @@ def test_policies_name_actions_and_resources(path: Path) -> None:
     for statement in json.loads(path.read_text())["Statement"]:
         assert not [action for action in statement["Action"] if "*" in action]
         assert "*" not in statement["Resource"] or set(statement["Action"]) <= tokens
+
+
+@pytest.mark.parametrize(
+    ("action", "functions"),
+    [
+        ("states:ListExecutions", {"sweep"}),
+        ("states:StopExecution", {"sweep"}),
+        ("lambda:InvokeFunction", {"api", "sweep"}),
+        ("states:StartExecution", {"api", "dispatch", "end", "plan", "register", "sweep"}),
+        ("s3:PutObject", {"api", "dispatch", "end", "plan", "sweep"}),
+    ],
+)
+def test_what_a_service_calls_is_allowed_to_its_functions_alone(
+    action: str, functions: set[str]
+) -> None:
+    """A job may be ended, and the next one claimed, wherever a pipeline is cancelled or moved on."""
+    allowed = {
+        path.stem.removeprefix("policy-")
+        for path in (_ROOT / ".chalice").glob("policy-*.json")
+        for statement in json.loads(path.read_text())["Statement"]
+        if action in statement["Action"]
+    }
+
+    assert allowed == functions
