@@ -118,7 +118,8 @@ class DynamoTable:
 
     def get_many(self, keys: Iterable[Key]) -> Iterator[Raw]:
         """Yield those of the items that exist, read consistently, in any order."""
-        wanted = [_key_map(key) for key in dict.fromkeys(keys)]
+        # In the order of the keys: a set's differs from run to run, which no simulation can repeat.
+        wanted = [_key_map(key) for key in sorted(set(keys))]
         for start in range(0, len(wanted), _GET_AT_ONCE):
             page = {"Keys": wanted[start : start + _GET_AT_ONCE], "ConsistentRead": True}
             for answer in self._batch("get", "BatchGetItem", page, "UnprocessedKeys"):
