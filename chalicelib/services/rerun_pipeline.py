@@ -1,6 +1,7 @@
 """Run a pipeline again: all of it, the jobs that failed, or one job. Each is a new pipeline."""
 
 from dataclasses import replace
+from datetime import datetime, timedelta
 
 from chalicelib.errors import NotFoundError, PayloadError, StoreUnavailableError
 from chalicelib.model import Pipeline, PipelineState, pipeline_id
@@ -34,12 +35,13 @@ def rerun_pipeline(
     old = berth.pipelines.get_pipeline(pipeline)
     if old is None:
         raise NotFoundError(reason=f"no pipeline {pipeline}")
-    _check(old, only_failed=only_failed, only_job=only_job)
+    now = berth.clock.now()
+    _check(old, now, only_failed=only_failed, only_job=only_job)
     wanted = replace(
         old,
         only_job=only_job if only_job is not None else old.only_job,
         failed_of=old.id if only_failed else "",
-        received_at=berth.clock.now(),
+        received_at=now,
         state=PipelineState.RECEIVED,
         planned_at=None,
         ended_at=None,
@@ -58,7 +60,11 @@ def rerun_pipeline(
     raise PayloadError(reason=f"it was run again {_MOST} times; push a commit instead")
 
 
-def _check(old: Pipeline, *, only_failed: bool, only_job: str | None) -> None:
+_TAKEN_OVER = timedelta(days=80)
+"""Ended jobs are forgotten after 90 days, and with them that they succeeded."""
+
+
+def _check(old: Pipeline, now: datetime, *, only_failed: bool, only_job: str | None) -> None:
     if only_failed and only_job is not None:
         raise PayloadError(reason="either the failed jobs or one job, not both")
     if only_job is not None and all(ref.name != only_job for ref in old.jobs):
@@ -66,6 +72,9 @@ def _check(old: Pipeline, *, only_failed: bool, only_job: str | None) -> None:
         raise NotFoundError(reason=f"no job named {only_job}; there are: {there}")
     if only_failed and old.state is not PipelineState.ENDED:
         raise PayloadError(reason="it has not ended; cancel it, or wait for its end", status=409)
+    if only_failed and old.ended_at is not None and old.ended_at < now - _TAKEN_OVER:
+        days = _TAKEN_OVER.days
+        raise PayloadError(reason=f"it ended over {days} days ago; run all of it again", status=409)
     if only_failed and not old.jobs:
         raise PayloadError(reason="it has no jobs; run all of it again", status=409)
 

@@ -11,8 +11,9 @@ from chalicelib.github.memory import MemoryGithub
 from chalicelib.keyring.memory import MemoryKeyring
 from chalicelib.logs.memory import MemoryLogs
 from chalicelib.model import Host, Job, Outcome, Pipeline, Result, Source, pipeline_id
-from chalicelib.queue.memory import MemoryQueue
-from chalicelib.queue.memory_pipelines import MemoryPipelines
+from chalicelib.queue.dynamodb import DynamoQueue
+from chalicelib.queue.dynamodb_pipelines import DynamoPipelines
+from chalicelib.queue.memory import memory_table
 from chalicelib.sequencer.memory import MemorySequencer
 from chalicelib.services.context import Berth, Policy
 from chalicelib.services.plan_pipeline import plan_pipeline
@@ -34,8 +35,8 @@ class Site:
 
     berth: Berth
     clock: ManualClock
-    queue: MemoryQueue
-    pipelines: MemoryPipelines
+    queue: DynamoQueue
+    pipelines: DynamoPipelines
     logs: MemoryLogs
     github: MemoryGithub
     sequencer: MemorySequencer
@@ -114,14 +115,16 @@ def result(outcome: Outcome = Outcome.SUCCEEDED, reason: str = "") -> Result:
     return Result(outcome=outcome, reason=reason, steps=())
 
 
-def make_site(*, slots: int = 2, tenant_limit: int = 3) -> Site:
-    """Return an installation in memory."""
+def make_site(
+    *,
+    slots: int = 2,
+    tenant_limit: int = 3,
+    lag: Callable[[], timedelta] = lambda: timedelta(0),
+) -> Site:
+    """Return an installation in memory, whose index lags by what `lag` says at each change."""
     clock = ManualClock()
-    queue, pipelines, logs = (
-        MemoryQueue(default_limit=tenant_limit),
-        MemoryPipelines(),
-        MemoryLogs(),
-    )
+    table, logs = memory_table(clock=clock, lag=lag), MemoryLogs()
+    queue, pipelines = DynamoQueue(table, default_limit=tenant_limit), DynamoPipelines(table)
     github, sequencer, host = MemoryGithub(), MemorySequencer(), MemoryHost()
     keyring = MemoryKeyring()
     nonces = (f"nonce-{number}" for number in itertools.count())

@@ -1,5 +1,7 @@
 """Running a pipeline again: all of it, what failed, or one job."""
 
+from datetime import timedelta
+
 import pytest
 
 from chalicelib.errors import NotFoundError, PayloadError
@@ -105,6 +107,15 @@ def test_what_has_not_ended_has_no_failed_jobs_to_run_again(site: Site) -> None:
 
     with pytest.raises(PayloadError, match="has not ended"):
         rerun_pipeline(site.berth, pipeline.id, only_failed=True)
+
+
+def test_what_is_about_to_be_forgotten_is_not_taken_over(site: Site) -> None:
+    old = failed_at_unit(site)
+    site.pass_time(timedelta(days=81))
+
+    with pytest.raises(PayloadError, match="80 days"):
+        rerun_pipeline(site.berth, old.id, only_failed=True)
+    assert states(site, again(site, old)) == {"build": "leased"}
 
 
 def test_an_unknown_pipeline_or_job_is_named(site: Site) -> None:
