@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from chalicelib.local import processes
 from chalicelib.local.packages import find_program
@@ -17,7 +18,7 @@ from chalicelib.shell import Secret, command
 from chalicelib.transport import LocalTransport
 from chalicelib.transport.ssh import SshTarget
 
-__all__ = ["Sshd", "make_key", "running_sshd"]
+__all__ = ["Sshd", "make_key", "running_agent", "running_sshd"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +42,11 @@ class Sshd:
             (self.folder / f"host_{kind}.pub").read_text().strip() for kind in ("ed25519", "rsa")
         )
 
+    @property
+    def user(self) -> str:
+        """Whom it lets in: who runs this."""
+        return pwd.getpwuid(os.getuid()).pw_name
+
     def key(self, kind: str = "ed25519") -> Secret:
         """A private key that it lets in."""
         return Secret((self.folder / f"user_{kind}").read_text())
@@ -50,7 +56,7 @@ class Sshd:
         wanted: dict[str, object] = {
             "address": "127.0.0.1",
             "port": self.port,
-            "user": pwd.getpwuid(os.getuid()).pw_name,
+            "user": self.user,
             "host_keys": self.host_keys,
             "keys": (self.key(),),
         }
@@ -98,6 +104,40 @@ def running_sshd(folder: Path, *settings: str) -> Iterator[Sshd]:
         yield server
     finally:
         processes.stop(server.name, folder)
+
+
+@contextmanager
+def running_agent(*keys: Path) -> Iterator[None]:
+    """Run an SSH agent that holds these private keys, this process's own until the end of the block.
+
+    A socket's path holds 107 bytes at most, hence a folder of its own.
+    """
+    with TemporaryDirectory() as folder:
+        socket, log = Path(folder) / "agent", Path(folder) / "log"
+        started = processes.start(
+            [str(find_program("ssh-agent")), "-D", "-a", str(socket)],
+            name="ssh-agent",
+            folder=Path(folder),
+            log=log,
+            environment={"PATH": os.defpath},
+        )
+        variables = {"PATH": os.defpath, "SSH_AUTH_SOCK": str(socket)}
+        before = os.environ.get("SSH_AUTH_SOCK")
+        try:
+            processes.wait_ready(started, socket.exists, log=log, limit_s=10)
+            LocalTransport(environment=variables).run(command("ssh-add", "-q", keys))
+            _set_agent(str(socket))
+            yield
+        finally:
+            _set_agent(before)
+            processes.stop("ssh-agent", Path(folder))
+
+
+def _set_agent(socket: str | None) -> None:
+    if socket is None:
+        os.environ.pop("SSH_AUTH_SOCK", None)
+    else:
+        os.environ["SSH_AUTH_SOCK"] = socket
 
 
 def _lines(server: Sshd) -> list[str]:

@@ -3,7 +3,6 @@
 import os
 import signal
 import socket
-import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -12,7 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from chalicelib.clock import SystemClock
 from chalicelib.errors import (
     AuthenticationError,
     ConnectionLostError,
@@ -20,10 +18,10 @@ from chalicelib.errors import (
     HostUnreachableError,
 )
 from chalicelib.local.ports import free_port
-from chalicelib.shell import Raw, Secret, println, q, script
-from chalicelib.transport import LocalTransport, Transport, wait_file
+from chalicelib.shell import Raw, Secret, println, script
+from chalicelib.transport import Transport
 from chalicelib.transport.ssh import SshTransport
-from tests.transport.sshd import Sshd, make_key, running_sshd
+from tests.transport.sshd import Sshd, make_key, running_agent, running_sshd
 
 pytestmark = pytest.mark.timeout(60)
 
@@ -80,35 +78,9 @@ def test_a_key_with_a_passphrase_needs_it(connect: Connect, sshd: Sshd) -> None:
         connect(keys=(key,)).run("true")
 
 
-def test_the_keys_of_an_agent_are_tried(
-    connect: Connect, sshd: Sshd, agent: Callable[[Path], None]
-) -> None:
-    agent(sshd.folder / "user_ed25519")
-
-    assert connect(keys=(), agent=True).run("echo in").text == "in"
-
-
-@pytest.fixture
-def agent(tmp_path: Path) -> Iterator[Callable[[Path], None]]:
-    """A real agent, and a function that gives it a key."""
-    path = tmp_path / "agent"
-    running = subprocess.Popen(["ssh-agent", "-D", "-a", path], stdout=subprocess.DEVNULL)
-    saved, os.environ["SSH_AUTH_SOCK"] = os.environ.get("SSH_AUTH_SOCK"), str(path)
-    try:
-        yield lambda key: _add(key, path)
-    finally:
-        running.terminate()
-        running.wait()
-        os.environ.pop("SSH_AUTH_SOCK")
-        if saved is not None:
-            os.environ["SSH_AUTH_SOCK"] = saved
-
-
-def _add(key: Path, agent: Path) -> None:
-
-    here = LocalTransport(environment={"PATH": os.defpath, "SSH_AUTH_SOCK": str(agent)})
-    wait_file(here, str(agent), clock=SystemClock())
-    here.run(q("ssh-add -q {key}", key=key))
+def test_the_keys_of_an_agent_are_tried(connect: Connect, sshd: Sshd) -> None:
+    with running_agent(sshd.folder / "user_ed25519"):
+        assert connect(keys=(), agent=True).run("echo in").text == "in"
 
 
 def test_an_unknown_key_does_not_let_in(connect: Connect, tmp_path: Path) -> None:
