@@ -66,7 +66,7 @@ class Emulator:
     @property
     def saved_at(self) -> float | None:
         """When state was saved last, in seconds since the epoch; None when it never was."""
-        times = [path.stat().st_mtime for path in (self.folder / "services").glob("*.json")]
+        times = [path.stat().st_mtime for path in (self.folder / "services").glob("set-*")]
         return max(times, default=None)
 
     def running_mark(self) -> str | None:

@@ -16,8 +16,9 @@ import signal
 import sys
 import tempfile
 import threading
+import time
 import zipfile
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
@@ -40,6 +41,9 @@ _READING = {"GET", "HEAD", "OPTIONS"}
 _tasks: set[asyncio.Task[None]] = set()
 _written = asyncio.Event()
 
+_prune = functions._prune_orphan_code_blobs
+_blobs_in_use: list[set[str]] = []
+
 _log = logging.getLogger("berth")
 _invocation = threading.local()
 
@@ -52,6 +56,7 @@ def main() -> None:
     _start_executions_at_once()
     _answer_without_waiting_for_log_lines()
     _share_unpacked_functions()
+    _save_as_a_set()
     app.app = _with_own_paths(app.app)
     app.main()
 
@@ -204,6 +209,78 @@ def _share_unpacked_functions() -> None:
     runtime.zipfile = sharing
 
 
+def _save_as_a_set() -> None:
+    """Save the state of all services together, or not at all, and start from the last that is whole.
+
+    ministack has a file for each and replaces one after the other: killed between two, it started
+    with services of different moments, such as a stack whose functions were not there yet.
+    """
+    _expect(app.save_all is persistence.save_all, "the state is saved anew")
+    services = Path(persistence.STATE_DIR)
+    for begun in services.glob("part-*"):
+        shutil.rmtree(begun, ignore_errors=True)
+    # Without a set, this is the first start, or the first after one that wrote the files singly.
+    persistence.STATE_DIR = str(_sets(services)[-1] if _sets(services) else services)
+
+    app.save_all = _save_set_or_say
+    # Code that only the set before needs goes when there is another, not while that is written.
+    functions._prune_orphan_code_blobs = _blobs_in_use.append
+
+
+def _save_set_or_say(states: Mapping[str, Callable[[], Any]]) -> None:
+    try:
+        _save_set(states)
+    except (OSError, RuntimeError):
+        _log.exception("the state was not saved; the one before stays")
+
+
+def _save_set(states: Mapping[str, Callable[[], Any]]) -> None:
+    services, latest = Path(os.environ["STATE_DIR"]), persistence.STATE_DIR
+    # By its beginning: a copy that was forked before and ends later is older.
+    number = max([time.time_ns(), *(int(each.name[4:]) + 1 for each in _sets(services))])
+    part, whole = services / f"part-{number}", services / f"set-{number:020d}"
+    part.mkdir(parents=True)
+    persistence.STATE_DIR = str(part)
+    try:
+        _write_set(states, part, Path(latest))
+        part.rename(whole)
+        latest = str(whole)
+    finally:
+        persistence.STATE_DIR = latest
+        shutil.rmtree(part, ignore_errors=True)
+    _sync(services)
+    if _blobs_in_use and _sets(services)[-1] == whole:
+        _prune(_blobs_in_use[-1])
+    _blobs_in_use.clear()
+    for old in _sets(services)[:-2]:  # the one before stays, for a copy that links its files now
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def _sets(services: Path) -> list[Path]:
+    return sorted(services.glob("set-*"))
+
+
+def _write_set(states: Mapping[str, Callable[[], Any]], part: Path, latest: Path) -> None:
+    for name, state_of in states.items():
+        if (state := state_of()) is not None:
+            persistence.save_state(name, state)  # logs what goes wrong, and goes on
+            if not (part / f"{name}.json").exists():
+                raise RuntimeError(f"the state of {name} could not be saved")
+    for before in latest.glob("*.json"):  # of services that nobody has asked for since the start
+        if not (part / before.name).exists():
+            os.link(before, part / before.name)
+    for each in [*part.iterdir(), part]:
+        _sync(each)
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
 def _with_own_paths(
     serve: Callable[[Any, Any, Any], Awaitable[None]],
 ) -> Callable[[Any, Any, Any], Awaitable[None]]:
@@ -246,7 +323,7 @@ async def _snapshot(_query: str) -> dict[str, Any]:
     if child == 0:
         try:
             os.closerange(3, _MOST_FILES)  # a port of ours must not stay open if we are killed
-            persistence.save_all(app._build_persistence_save_dict())
+            _save_set(app._build_persistence_save_dict())
             os._exit(0)
         finally:
             os._exit(1)

@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import time
 import zipfile
 from collections.abc import Iterator, Mapping
@@ -14,8 +15,12 @@ import pytest
 from chalicelib.errors import LocalStackError
 from chalicelib.local.emulator import Emulator, account_environment
 from chalicelib.local.ports import free_port
+from chalicelib.shell import command
+from chalicelib.transport import LocalTransport, Result
 
-_PYTHON = Path(__file__).resolve().parents[2] / ".berth/ministack/bin/python"
+_ROOT = Path(__file__).resolve().parents[2]
+_PYTHON = _ROOT / ".berth/ministack/bin/python"
+_MAIN = _ROOT / "chalicelib/local/emulator_main.py"
 _ROLE = "arn:aws:iam::000000000000:role/any"
 
 
@@ -107,6 +112,37 @@ def test_a_snapshot_survives_a_kill(lasting: Emulator) -> None:
 
     assert saved
     assert _secret_names(variables) == ["before"]
+
+
+_KILLED_BETWEEN = """
+import os, runpy, sys
+from ministack.core import persistence
+main = runpy.run_path(sys.argv[1])
+services = {"kept": lambda: None, "first": lambda: {"at": 1}, "second": lambda: {"at": 1}}
+persistence.save_state("kept", {"at": 0})
+main["_save_set"](services)
+services |= {"first": lambda: {"at": 2}, "second": lambda: os.kill(os.getpid(), 9)}
+main["_save_set"](services)
+"""
+_AFTERWARDS = """
+import runpy, sys
+from ministack.core import persistence
+runpy.run_path(sys.argv[1])["_save_as_a_set"]()
+print([persistence.load_state(name) for name in ("kept", "first", "second")])
+"""
+
+
+def test_state_that_is_killed_in_mid_write_is_the_set_before(tmp_path: Path) -> None:
+    """Services of different moments would contradict each other."""
+    environment = {"PERSIST_STATE": "1", "STATE_DIR": str(tmp_path / "state"), "PATH": os.defpath}
+    here = LocalTransport(environment=environment)
+
+    def run(code: str) -> Result:
+        return here.run(command(_PYTHON, "-c", code, _MAIN), check=False)
+
+    assert run(_KILLED_BETWEEN).exit_status == 137
+    assert run(_AFTERWARDS).lines[-1:] == ["[{'at': 0}, {'at': 1}, {'at': 1}]"]
+    assert [each.name[:4] for each in (tmp_path / "state").iterdir()].count("part") == 0
 
 
 @pytest.mark.timeout(60)
