@@ -32,11 +32,13 @@ class Explained:
         job: as it is; without an item it is WAITING.
         sentence: one sentence; empty for a job that runs.
         timeline: (hop, time) in order, from the delivery on.
+        needs: the jobs that have to succeed before it is admitted.
     """
 
     job: Job
     sentence: str
     timeline: tuple[tuple[str, datetime], ...]
+    needs: tuple[JobRef, ...] = ()
 
 
 def explain_job(berth: Berth, job_id: str) -> Explained:
@@ -53,8 +55,18 @@ def explain_job(berth: Berth, job_id: str) -> Explained:
         before.append(("received", pipeline.received_at))
         if pipeline.planned_at is not None:
             before.append(("planned", pipeline.planned_at))
-    timeline = (*before, *job.hops.items())
-    return Explained(job=job, sentence=why(berth, job, pipeline), timeline=timeline)
+    return Explained(
+        job=job,
+        sentence=why(berth, job, pipeline),
+        timeline=(*before, *job.hops.items()),
+        needs=_needs(job, pipeline),
+    )
+
+
+def _needs(job: Job, pipeline: Pipeline | None) -> tuple[JobRef, ...]:
+    refs = {ref.id: ref for ref in pipeline.jobs} if pipeline else {}
+    own = refs.get(job.id)
+    return tuple(refs[need] for need in own.needs if need in refs) if own else ()
 
 
 def find_job(berth: Berth, job_id: str) -> Job:
