@@ -9,12 +9,13 @@ from typing import Any
 
 from chalice import Chalice, Rate
 
-from chalicelib.entrypoints import api, pages, routes, tasks
+from chalicelib.entrypoints import api, pages, queue_api, routes, tasks
 
 app = Chalice(app_name="berth")
 app.api.binary_types = ["application/octet-stream", "application/zip"]
 app.register_blueprint(routes.blueprint)
 app.register_blueprint(api.blueprint)
+app.register_blueprint(queue_api.blueprint)
 app.register_blueprint(pages.blueprint)
 
 

@@ -262,7 +262,7 @@ class SignatureError(InputError):
 
 @dataclass(eq=False, kw_only=True)
 class PayloadError(InputError):
-    """The request body is not what this route takes. `status` is the HTTP answer: 400 or 413."""
+    """The request body is not what this route takes. `status` is the HTTP answer."""
 
     status: int = 400
 

@@ -1,16 +1,15 @@
 """JSON for programs, `./berth build` first. Reading takes the token or a session, changing the token."""
 
 import base64
-from datetime import datetime
-from typing import Any
 
 from chalice import Response
 
 from chalicelib import wiring
 from chalicelib.entrypoints.access import require_bearer, require_reader
+from chalicelib.entrypoints.documents import job_document, pipeline_document, time_text
 from chalicelib.entrypoints.guard import GuardedBlueprint, json_answer
-from chalicelib.entrypoints.requests import attempt_number, query
-from chalicelib.model import Job, Pipeline
+from chalicelib.entrypoints.requests import attempt_number, checked_id, json_fields, query
+from chalicelib.errors import PayloadError
 
 __all__ = ["blueprint"]
 
@@ -25,7 +24,7 @@ def list_pipelines() -> Response:
         cursor=query(blueprint.current_request, "cursor") or None
     )
     return json_answer(
-        {"pipelines": [_pipeline(each) for each in page.pipelines], "next": page.next}
+        {"pipelines": [pipeline_document(each) for each in page.pipelines], "next": page.next}
     )
 
 
@@ -35,9 +34,13 @@ def get_pipeline(pipeline: str) -> Response:
     from chalicelib.services.show_pipeline import show_pipeline
 
     require_reader(blueprint.current_request)
-    shown = show_pipeline(wiring.berth(), pipeline)
-    jobs = [{**_job(job), "waits_for": shown.waits.get(job.id, "")} for job in shown.jobs]
-    return json_answer({**_pipeline(shown.pipeline), "jobs": jobs})
+    shown = show_pipeline(wiring.berth(), checked_id("pipeline", pipeline))
+    document = pipeline_document(shown.pipeline)
+    document["jobs"] = [
+        {**ref, **job_document(job), "waits_for": shown.waits.get(job.id, "")}
+        for ref, job in zip(document["jobs"], shown.jobs, strict=True)
+    ]
+    return json_answer(document)
 
 
 @blueprint.route("/api/pipelines/{pipeline}/cancel", methods=["POST"])
@@ -46,7 +49,57 @@ def cancel_pipeline(pipeline: str) -> Response:
     from chalicelib.services.cancel_pipeline import cancel_pipeline as serve
 
     require_bearer(blueprint.current_request)
-    return json_answer({"cancelled": serve(wiring.berth(), pipeline)})
+    return json_answer({"cancelled": serve(wiring.berth(), checked_id("pipeline", pipeline))})
+
+
+@blueprint.route("/api/pipelines/{pipeline}/rerun", methods=["POST"])
+def rerun_pipeline(pipeline: str) -> Response:
+    """Run a pipeline again; answers 202 and the new one's id, 200 when such a re-run is open already.
+
+    Body: `{}` for all of it, `{"only": "failed"}`, or `{"job": name}`.
+    """
+    from chalicelib.services.rerun_pipeline import rerun_pipeline as serve
+
+    require_bearer(blueprint.current_request)
+    checked_id("pipeline", pipeline)
+    fields = json_fields(blueprint.current_request, "only", "job")
+    only = fields.optional_text("only")
+    if only not in {None, "failed"}:
+        raise PayloadError(reason='only is not "failed"')
+    received = serve(
+        wiring.berth(),
+        pipeline,
+        only_failed=only is not None,
+        only_job=fields.optional_text("job"),
+    )
+    answer = {"pipeline": received.pipeline, "duplicate": received.duplicate}
+    return json_answer(answer, 200 if received.duplicate else 202)
+
+
+@blueprint.route("/api/jobs/{job}")
+def get_job(job: str) -> Response:
+    """Return a job, `why` it is not running, its `timeline` of hops, and names of those it `needs`."""
+    from chalicelib.services.explain_job import explain_job
+
+    require_reader(blueprint.current_request)
+    explained = explain_job(wiring.berth(), checked_id("job", job))
+    return json_answer(
+        {
+            **job_document(explained.job),
+            "needs": [ref.name for ref in explained.needs],
+            "why": explained.sentence,
+            "timeline": [[hop, time_text(moment)] for hop, moment in explained.timeline],
+        }
+    )
+
+
+@blueprint.route("/api/jobs/{job}/cancel", methods=["POST"])
+def cancel_job(job: str) -> Response:
+    """Cancel one job; answers the job as it is then."""
+    from chalicelib.services.cancel_pipeline import cancel_job as serve
+
+    require_bearer(blueprint.current_request)
+    return json_answer(job_document(serve(wiring.berth(), checked_id("job", job))))
 
 
 @blueprint.route("/api/jobs/{job}/log")
@@ -60,14 +113,14 @@ def read_log(job: str) -> Response:
 
     require_reader(blueprint.current_request)
     berth = wiring.berth()
-    record = find_job(berth, job)
+    record = find_job(berth, checked_id("job", job))
     fence = attempt_number(blueprint.current_request, record.fence)
     # Read in this order: an attempt that had ended before the log was read adds nothing to it.
     page = berth.logs.read_log(job, fence, cursor=query(blueprint.current_request, "cursor"))
     return json_answer(
         {
             "fence": fence,
-            "job": _job(record),
+            "job": job_document(record),
             "steps": [step.to_json() for step in berth.logs.steps(job, fence)],
             "output": [
                 {"step": chunk.step, "offset": chunk.offset, "data": _packed(chunk.data)}
@@ -82,42 +135,3 @@ def read_log(job: str) -> Response:
 
 def _packed(raw: bytes) -> str:
     return base64.b64encode(raw).decode()
-
-
-def _time(moment: datetime | None) -> str | None:
-    return moment.isoformat() if moment else None
-
-
-def _pipeline(pipeline: Pipeline) -> dict[str, Any]:
-    source = pipeline.source
-    return {
-        "id": pipeline.id,
-        "state": pipeline.state.value,
-        "outcome": pipeline.outcome.value if pipeline.outcome else None,
-        "reason": pipeline.reason,
-        "event": pipeline.event,
-        "delivery": pipeline.delivery,
-        "repository": source.repository,
-        "sha": source.sha,
-        "ref": source.ref,
-        "title": source.title,
-        "author": source.author,
-        "received_at": _time(pipeline.received_at),
-        "planned_at": _time(pipeline.planned_at),
-        "ended_at": _time(pipeline.ended_at),
-        "jobs": [{"id": ref.id, "name": ref.name} for ref in pipeline.jobs],
-    }
-
-
-def _job(job: Job) -> dict[str, Any]:
-    return {
-        "id": job.id,
-        "name": job.name,
-        "state": job.state.value,
-        "outcome": job.outcome.value if job.outcome else None,
-        "reason": job.reason,
-        "fence": job.fence,
-        "attempts": job.attempts,
-        "host": job.host,
-        "hops": {name: _time(moment) for name, moment in job.hops.items()},
-    }

@@ -10,7 +10,7 @@ from chalice.app import Request
 from chalicelib import wiring
 from chalicelib.entrypoints.access import require_reader, sign_in, sign_in_with_token
 from chalicelib.entrypoints.guard import GuardedBlueprint
-from chalicelib.entrypoints.requests import attempt_number, query, read_body
+from chalicelib.entrypoints.requests import attempt_number, checked_id, query, read_body
 from chalicelib.errors import NotFoundError, TokenError
 from chalicelib.logs.window import read_window
 from chalicelib.model import Job
@@ -53,7 +53,7 @@ def get_pipeline(pipeline: str) -> Response:
     """Show one pipeline with its jobs, steps and logs."""
     require_reader(blueprint.current_request)
     berth = wiring.berth()
-    shown = show_pipeline(berth, pipeline)
+    shown = show_pipeline(berth, checked_id("pipeline", pipeline))
     jobs = tuple(_window(berth, shown, job) for job in shown.jobs)
     view = PipelineView(pipeline=shown.pipeline, jobs=jobs)
     return _page(render_pipeline(view, berth.clock.now()))
@@ -65,7 +65,7 @@ def follow_pipeline(pipeline: str) -> Response:
     require_reader(blueprint.current_request)
     berth = wiring.berth()
     after = LiveCursor.parse(query(blueprint.current_request, "after"))
-    shown = show_pipeline(berth, pipeline)
+    shown = show_pipeline(berth, checked_id("pipeline", pipeline))
     jobs = tuple(_news(berth, shown, job, after) for job in shown.jobs)
     view = PipelineView(pipeline=shown.pipeline, jobs=jobs)
     body = json.dumps(live_update(view, after, berth.clock.now()))
@@ -81,7 +81,7 @@ def get_log(job: str) -> Response:
     request = blueprint.current_request
     require_reader(request)
     berth = wiring.berth()
-    record = find_job(berth, job)
+    record = find_job(berth, checked_id("job", job))
     step = query(request, "step")
     if not step.isdecimal():
         raise NotFoundError(reason="no such step")

@@ -43,6 +43,8 @@ def _printed(application: Application, text: bytes) -> Job:
         "/jobs/x/log",
         "/api/pipelines",
         "/api/pipelines/x",
+        "/api/jobs/x",
+        "/api/queue",
         "/api/jobs/x/log",
     ],
 )
@@ -152,7 +154,7 @@ def test_the_api_tells_hops_and_what_a_job_waits_for(application: Application) -
     shown = application.ask("GET", f"/api/pipelines/{waiting.pipeline}", headers=BEARER).json_body
 
     job = shown["jobs"][0]
-    assert job["waits_for"] == "pool default: 2 of 2 slots taken on 1 host(s)"
+    assert job["waits_for"] == "pool default: 2 of 2 slots taken on 1 host; it is next"
     assert list(job["hops"]) == ["admitted", "ready"]
 
 
@@ -166,7 +168,16 @@ def test_an_ended_job_says_so_to_a_follower(application: Application) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/pipelines/unknown", "/jobs/unknown/log?step=0", "/static/passwd"]
+    "path",
+    [
+        "/pipelines/unknown",
+        f"/pipelines/{'a' * 16}",
+        f"/pipelines/{'a' * 5000}",
+        "/jobs/unknown/log?step=0",
+        f"/jobs/{'a' * 16}/log?step=0",
+        "/static/passwd",
+    ],
+    ids=range(6),
 )
 def test_what_is_not_there_is_a_404(application: Application, path: str) -> None:
     assert application.ask("GET", path, headers=BEARER).status_code == 404
