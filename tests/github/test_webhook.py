@@ -306,47 +306,6 @@ def test_text_for_people_is_one_bounded_printable_line() -> None:
     assert asked.delivery == "guid"
 
 
-@pytest.mark.parametrize(
-    ("written", "branch"),
-    [
-        ("main", "main"),
-        ("release/1.x", "release/1.x"),
-        (None, ""),
-        (7, ""),
-        ("", ""),
-        ("a b", ""),
-        ("a..b", ""),
-        ("-x", ""),
-        ("\ud800", ""),
-        ("x" * 2000, ""),
-    ],
-)
-def test_a_default_branch_that_is_missing_or_odd_is_unknown(written: Any, branch: str) -> None:
-    asked = read_delivery("push", "g", push(repository={**REPOSITORY, "default_branch": written}))
-
-    assert isinstance(asked, PipelineRequest)
-    assert asked.source.default_branch == branch
-
-
-@pytest.mark.parametrize(
-    ("file", "branch"),
-    [
-        ("push/payload-5.json", "master"),
-        ("push/payload-6.json", "master"),
-        ("pull_request/opened.json", "master"),
-        ("pull_request/synchronize.json", "master"),
-    ],
-)
-def test_a_real_payload_tells_the_default_branch(file: str, branch: str) -> None:
-    if not (REAL / file).exists():
-        pytest.skip(f"the collected payloads are not here: {REAL}")
-
-    asked = read_delivery(file.partition("/")[0], "guid", (REAL / file).read_bytes())
-
-    assert isinstance(asked, PipelineRequest)
-    assert asked.source.default_branch == branch
-
-
 def test_a_ping_is_answered() -> None:
     assert read_delivery("ping", "guid", {"zen": "Keep it logical."}) == Pong(
         zen="Keep it logical."
