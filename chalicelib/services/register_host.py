@@ -1,6 +1,6 @@
 """Register a host by hand: the `static` provider."""
 
-from chalicelib.model import Host
+from chalicelib.model import Host, HostState
 from chalicelib.services.claim_job import claim_ready
 from chalicelib.services.context import Berth
 
@@ -10,17 +10,21 @@ __all__ = ["register_host"]
 def register_host(berth: Berth, host: Host) -> Host:
     """Create or update a host and claim for its free slots; return it as stored. Safe to repeat.
 
+    One that is being drained stays so: only who drained it ends that.
+
     Raises:
         HostUnreachableError: the host did not answer.
         StoreUnavailableError: the store did not answer.
     """
     generation = berth.host(host).generation()
+    known = berth.queue.get_host(host.id)
+    drained = known is not None and known.state is HostState.DRAINING
     stored = berth.queue.register_host(
         Host(
             id=host.id,
             pool=host.pool,
             slots=host.slots,
-            state=host.state,
+            state=HostState.DRAINING if drained else host.state,
             generation=generation,
             address=host.address,
         )
