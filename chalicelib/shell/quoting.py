@@ -7,9 +7,11 @@ other characters are special.
 
 import re
 import shlex
+import string
 
 __all__ = ["KEYWORDS", "delimiter", "escape_document", "escape_double", "quote", "quote_always"]
 
+_LETTERS = f"E{string.ascii_letters}"
 KEYWORDS = frozenset(
     [
         "if",
@@ -61,10 +63,16 @@ def escape_document(text: str) -> str:
 
 
 def delimiter(body: str) -> str:
-    """Return a word that is no line of the body: `EOF`, or the first free one of `EOF_1`, `EOF_2`."""
-    taken = set(body.split("\n"))
-    found, number = "EOF", 0
-    while found in taken:
+    """Return a word that is no line of the body: `EOF`, or the first free one of `EOF_1`, `EOF_2`.
+
+    Nor does a line that is not plain ASCII begin as it does, as far as there are letters: dash 0.5.12
+    drops a byte above 127 that follows the first letters of the delimiter at the begin of a line.
+    """
+    lines = body.split("\n")
+    begun = {line[0] for line in lines if line and not line.isascii()}
+    word = next((f"{each}OF" for each in _LETTERS if each not in begun), "EOF")
+    found, number = word, 0
+    while found in lines:
         number += 1
-        found = f"EOF_{number}"
+        found = f"{word}_{number}"
     return found

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from chalicelib.errors import ShellError
@@ -190,7 +190,8 @@ def test_arguments_arrive_as_they_were_given(words: list[str], file: Path) -> No
         assert (seen, errors, status) == (_expected(words, len(ways)), b"", 0), shell
 
 
-@settings(max_examples=100, deadline=None)
+@pytest.mark.timeout(60)
+@settings(max_examples=500, deadline=None)
 @given(words=st.lists(_WORD, max_size=3), key=_WORD.filter(bool))
 def test_arrays_and_maps_keep_what_they_were_given(words: list[str], key: str, file: Path) -> None:
     value = words[0] if words else ""
@@ -206,15 +207,19 @@ def test_arrays_and_maps_keep_what_they_were_given(words: list[str], key: str, f
     assert (seen, errors, status) == (_expected(words, 1) + _expected([value], 1), b"", 0)
 
 
-@settings(max_examples=100, deadline=None)
+@pytest.mark.timeout(60)
+@settings(max_examples=500, deadline=None)
 @given(text=_WORD, other=_WORD)
+@example(text="E\x80", other="").via("dash drops what follows the first letter of a delimiter")
 def test_documents_arrive_as_they_were_given(text: str, other: str, file: Path) -> None:
     """A document ends with a newline; an empty one has none."""
+    # bash 5.2 loses some of them in a document inside a substitution: the page says so.
+    captured = text.replace("\x01", "")
     node = script(
         assign("x", other),
         redirect("cat", document(text)),
         pipe(redirect("cat", expanding_document(text, ref("x"), text)), "cat"),
-        print_text(output(redirect("cat", document(text))), "."),
+        print_text(output(redirect("cat", document(captured))), "."),
     )
     end = "" if text.endswith("\n") else "\n"
     # A line with an empty value is still a line.
@@ -223,7 +228,7 @@ def test_documents_arrive_as_they_were_given(text: str, other: str, file: Path) 
     for shell in SHELLS:
         status, seen, errors = run_file(shell, render(node), file)
         assert (seen.decode(), errors, status) == (
-            "".join(whole) + text.rstrip("\n") + ".",
+            "".join(whole) + captured.rstrip("\n") + ".",
             b"",
             0,
         ), shell
