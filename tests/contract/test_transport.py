@@ -105,6 +105,15 @@ def test_an_input_that_nobody_reads_does_no_harm(site: Site) -> None:
     assert site.transport.run(print_text("done"), stdin=b"x" * 2_000_000).text == "done"
 
 
+def test_output_goes_on_after_the_input_has_ended(site: Site) -> None:
+    """Half of a connection is closed, not the whole."""
+    copied = script("cat", "seq 3", "cat")
+
+    result = site.transport.run(copied, stdin=iter([b"ab", b"c\n"]))
+
+    assert result.lines == ["abc", "1", "2", "3"]
+
+
 def test_floods_on_both_streams_arrive_whole(site: Site) -> None:
     """What waits for one stream while the other is full would never end."""
     size = site.flood_bytes

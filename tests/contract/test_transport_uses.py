@@ -109,7 +109,7 @@ def test_a_missing_file_is_said(site: Site) -> None:
         site.transport.get("/nowhere/file")
 
 
-@pytest.mark.parametrize("name", REAL)
+@pytest.mark.parametrize("name", ["memory", *REAL])
 @settings(max_examples=500, deadline=None)
 @given(words=st.lists(_WORD, max_size=3))
 def test_arguments_arrive_as_they_were_given(

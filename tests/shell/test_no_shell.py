@@ -8,6 +8,8 @@ import pytest
 _ROOT = Path(__file__).resolve().parent.parent.parent
 _SHELLS = {"sh", "bash", "dash", "ash", "zsh", "/bin/sh", "/bin/bash"}
 _CALLS = {"os.system", "os.popen", "subprocess.getoutput", "subprocess.getstatusoutput"}
+_CALLS |= {"asyncio.create_subprocess_shell", "pty.spawn"}
+_TAKES_TEXT = {"run", "stream", "Popen", "call", "check_call", "check_output"}
 _MODULES = [
     path
     for path in [*(_ROOT / "chalicelib").rglob("*.py"), _ROOT / "app.py", _ROOT / "berth"]
@@ -23,9 +25,21 @@ def _faults(tree: ast.Module) -> list[int]:
             found.append(node.value.lineno)
         if isinstance(node, ast.Call) and ast.unparse(node.func) in _CALLS:
             found.append(node.lineno)
+        if isinstance(node, ast.Call) and _is_made_text(node):
+            found.append(node.lineno)
         if isinstance(node, ast.List | ast.Tuple) and _starts_a_shell(node.elts):
             found.append(node.lineno)
     return found
+
+
+def _is_made_text(call: ast.Call) -> bool:
+    """A command that is put together as a text; a constant one is a template, read by the library."""
+    name = ast.unparse(call.func).rpartition(".")[2]
+    if name not in {*_TAKES_TEXT, "q"} or not call.args:
+        return False
+    first = call.args[0]
+    joined = any(isinstance(getattr(part, "value", None), str) for part in ast.walk(first))
+    return isinstance(first, ast.JoinedStr) or (isinstance(first, ast.BinOp) and joined)
 
 
 def _starts_a_shell(items: list[ast.expr]) -> bool:
@@ -47,6 +61,9 @@ def test_no_shell_is_written_outside_the_library(path: Path) -> None:
     [
         "run('ls', shell=True)",
         "os.system('ls')",
+        "asyncio.create_subprocess_shell('ls')",
+        "host.run(f'ls {x}')",
+        "q('ls ' + x)",
         "run(['sh', '-c', 'ls'])",
         "run(['sudo', 'bash', '-c', f'ls {x}'])",
     ],
