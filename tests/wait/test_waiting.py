@@ -1,12 +1,13 @@
 """What circleci/wait-for does, shown of the blocking form and of the asynchronous one."""
 
+from dataclasses import FrozenInstanceError
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from chalicelib.errors import NotReadyError
-from chalicelib.wait import Backoff, Catch, did_not_raise, lambda_time
+from chalicelib.wait import Backoff, Catch, WaitPolicy, did_not_raise, lambda_time
 from tests.wait.script import RecordingClock, Script, Wait
 
 _SECOND = timedelta(seconds=1)
@@ -374,3 +375,12 @@ def test_backoff_grows_to_its_cap(wait: Wait, clock: RecordingClock) -> None:
         wait(Script(None), clock, sleep=backoff, tries=6)
 
     assert clock.slept == [1, 3, 9, 10, 10]
+
+
+def test_a_policy_has_a_name_and_never_changes() -> None:
+    policy = WaitPolicy(name="a lock", tries=2)
+
+    with pytest.raises(FrozenInstanceError):
+        policy.tries = 3  # type: ignore[misc]
+    with pytest.raises(NotReadyError, match="a lock"):
+        policy.wait(lambda: False, clock=RecordingClock())
