@@ -9,7 +9,7 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 from chalicelib.errors import NotFoundError, PayloadError, StoreUnavailableError, TokenError
 
@@ -62,11 +62,31 @@ class Client:
 
     def pipeline(self, pipeline: str) -> dict[str, Any]:
         """Return the pipeline with its jobs."""
-        return self._ask("GET", f"/api/pipelines/{pipeline}")
+        return self._ask("GET", f"/api/pipelines/{_part(pipeline)}")
 
     def cancel(self, pipeline: str) -> int:
         """Cancel the pipeline; return how many jobs had not ended."""
-        return int(self._ask("POST", f"/api/pipelines/{pipeline}/cancel", body=b"{}")["cancelled"])
+        return int(self.change("POST", "pipelines", pipeline, "cancel")["cancelled"])
+
+    def job(self, job: str) -> dict[str, Any]:
+        """Return the job, why it does not run, and its timeline."""
+        return self._ask("GET", f"/api/jobs/{_part(job)}")
+
+    def queue(self) -> dict[str, Any]:
+        """Return the pools with their hosts, and the tenants."""
+        return self._ask("GET", "/api/queue")
+
+    def change(self, method: str, *path: str, **fields: Any) -> dict[str, Any]:
+        """Ask for a change, with these fields as JSON; return the answer.
+
+        Args:
+            method: `POST` or `PUT`.
+            path: the parts of the path below `/api`, which may hold any character.
+            fields: those that are not None are sent.
+        """
+        where = "/api/" + "/".join(map(_part, path))
+        sent = {name: value for name, value in fields.items() if value is not None}
+        return self._ask(method, where, body=json.dumps(sent).encode())
 
     def log(self, job: str, *, cursor: str = "", fence: int | None = None) -> LogAnswer:
         """Return the next page of a job's log."""
@@ -129,6 +149,11 @@ class Client:
         self._connection.request(method, path, body=body, headers=dict(headers))
         answer = self._connection.getresponse()
         return answer.status, answer.read()
+
+
+def _part(text: str) -> str:
+    """Return one part of a path; whatever somebody has typed stays one."""
+    return quote(text, safe="") or "-"
 
 
 def _checked(status: int, answer: bytes) -> dict[str, Any]:

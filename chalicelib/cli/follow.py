@@ -24,6 +24,7 @@ _MARKS = {
     "skipped": ("·", "90"),
     "infrastructure": ("⚠", "35"),
 }
+_WAITING = frozenset({"waiting", "pending", "ready"})
 _STATUS = {"succeeded": 0, "infrastructure": 2}
 
 
@@ -106,10 +107,12 @@ class Follower:
                 self._end_job(view, job)
 
     def _show_wait(self, view: JobView, job: Mapping[str, Any]) -> None:
-        waits = job.get("waits_for") or ""
-        if waits and self._waits.get(view.name) != waits:
-            self._waits[view.name] = waits
-            self._line(f"{view.name} is {job['state']}: {waits}", "90")
+        waits, state = job.get("waits_for") or "", job["state"]
+        # What changes from second to second (its place, the states of what it needs) is told once.
+        cause = state if state == "waiting" else f"{state} {waits.partition(';')[0]}"
+        if waits and state in _WAITING and self._waits.get(view.name) != cause:
+            self._waits[view.name] = cause
+            self._line(f"{view.name} is {state}: {waits}", "90")
 
     def _show_job(self, view: JobView, job: str) -> None:
         while True:

@@ -3,13 +3,15 @@
 import argparse
 import json
 import os
+import re
 import sys
 from collections.abc import Sequence
 from typing import Any
 
 __all__ = ["command_parser", "paint", "print_json", "print_table"]
 
-_COLOURS = {"red": "31", "green": "32", "yellow": "33", "grey": "90", "bold": "1"}
+_PAINT = re.compile(r"\x1b\[[0-9;]*m")
+_COLOURS = {"red": "31", "green": "32", "yellow": "33", "magenta": "35", "grey": "90", "bold": "1"}
 
 
 def command_parser(
@@ -35,10 +37,17 @@ def print_table(rows: Sequence[Sequence[str]]) -> None:
     """Print rows in columns; the last column may be as long as it likes."""
     if not rows:
         return
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]) - 1)]
+    widths = [max(_width(row[column]) for row in rows) for column in range(len(rows[0]) - 1)]
     for row in rows:
-        cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=False)]
+        cells = [
+            cell + " " * (width - _width(cell)) for cell, width in zip(row, widths, strict=False)
+        ]
         print("  ".join([*cells, row[-1]]).rstrip())
+
+
+def _width(cell: str) -> int:
+    """Return how many columns a cell takes, painted or not."""
+    return len(_PAINT.sub("", cell))
 
 
 def paint(text: str, colour: str) -> str:

@@ -23,6 +23,7 @@ COMMANDS = {
         "chalicelib.cli.build:build",
         "build a local repository through the real webhook",
     ),
+    "queue": ("chalicelib.cli.queue:queue", "look at the queue, its jobs and hosts; change it"),
     "logs": ("chalicelib.cli.logs:logs", "print what functions and supervisors have logged"),
     "bench": ("chalicelib.cli.bench:bench", "measure, and print medians and ratios"),
     "test": ("chalicelib.cli.checks:test", "run every test, LXD and browser included"),

@@ -150,6 +150,29 @@ def test_a_waiting_job_says_what_for_once() -> None:
     assert shown.count("job1 is pending: tenant 7 holds 8 of its 8 slots") == 1
 
 
+def test_a_wait_is_told_again_only_when_its_cause_changes() -> None:
+    waits = [
+        ("waiting", "needs build (ready)"),
+        ("waiting", "needs build (running)"),
+        ("ready", "pool default: 2 of 2 slots taken on 1 host; 3 ahead of it"),
+        ("ready", "pool default: 2 of 2 slots taken on 1 host; it is next"),
+        ("leased", "its container is being made on h1"),
+    ]
+    seen = [
+        {**_ended(_job(1, state=state, fence=0, waits_for=told)), "state": "planned"}
+        for state, told in waits
+    ]
+    cancelled = _job(1, state="done", fence=0, outcome="cancelled")
+
+    lines = _shown(Script([*seen, _ended(cancelled)], {})).decode().splitlines()
+
+    assert lines == [
+        "job1 is waiting: needs build (ready)",
+        "job1 is ready: pool default: 2 of 2 slots taken on 1 host; 3 ahead of it",
+        "⊘ job1 cancelled",
+    ]
+
+
 def test_a_job_cancelled_before_it_ran_is_named_with_its_reason() -> None:
     job = _job(1, state="done", fence=0, outcome="cancelled", reason="cancelled")
 

@@ -73,6 +73,17 @@ def test_status_of_a_stack_that_is_down_is_1(tmp_path: Path) -> None:
     assert {part["state"] for part in answer["parts"]} == {"down"}
 
 
+def test_a_queue_of_a_stack_that_is_down_names_the_cure(tmp_path: Path) -> None:
+    done = _berth(tmp_path, "queue", "ls")
+
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr.splitlines() == [
+        "berth: the local stack is not up: its emulator is down",
+        "  cure: ./berth up",
+    ]
+
+
 def test_doctor_answers_programs_too(tmp_path: Path) -> None:
     findings = json.loads(_berth(tmp_path, "doctor", "--json").stdout)
 
