@@ -154,6 +154,8 @@ def _answer(
 
 
 def _window(berth: Berth, shown: Shown, job: Job) -> JobView:
+    if not job.fence:
+        return _unstarted(berth, shown, job)
     window = read_window(berth.logs, job.id, job.fence)
     return JobView(
         job=job,
@@ -169,6 +171,8 @@ def _news(berth: Berth, shown: Shown, job: Job, after: LiveCursor) -> JobView:
     cursor = after.log_cursor(job)
     if cursor is None:
         return _window(berth, shown, job)
+    if not job.fence:
+        return _unstarted(berth, shown, job)
     page = berth.logs.read_log(job.id, job.fence, cursor=cursor)
     return JobView(
         job=job,
@@ -179,6 +183,11 @@ def _news(berth: Berth, shown: Shown, job: Job, after: LiveCursor) -> JobView:
         more=page.more,
         waits=shown.waits.get(job.id, ""),
     )
+
+
+def _unstarted(berth: Berth, shown: Shown, job: Job) -> JobView:
+    """Return a job without an attempt: there is no log to read."""
+    return JobView(job=job, step_names=_step_names(berth, job), waits=shown.waits.get(job.id, ""))
 
 
 def _step_names(berth: Berth, job: Job) -> tuple[str, ...]:

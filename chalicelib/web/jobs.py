@@ -2,26 +2,36 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from urllib.parse import quote
 
-from chalicelib.model import Job, JobState, Outcome, Pipeline
+from chalicelib.model import Job, JobState, Outcome, Pipeline, in_order
 from chalicelib.web.cursor import Follow, OutputState
 from chalicelib.web.excerpt import Excerpt
 from chalicelib.web.html import Html, el, join
 from chalicelib.web.labels import badge, duration, job_label
 from chalicelib.web.steps import StepOutput, follow, log_link, render_output, step_block, step_count
 from chalicelib.web.timeline import timeline
-from chalicelib.web.views import JobView
+from chalicelib.web.views import JobView, PipelineView
 
-__all__ = ["job_head", "job_section", "reason_note", "rendered_outputs"]
+__all__ = ["job_head", "job_section", "jobs_in_order", "reason_note", "rendered_outputs"]
 
 Excerpts = Mapping[tuple[str, int], Excerpt]
 
 _EXPLAINED = {
     Outcome.INFRASTRUCTURE: "This is not a failed test: the machine or the service around the job "
     "gave up, and no attempts were left.",
+}
+_WITHOUT_REASON = {
     Outcome.TIMED_OUT: "The job reached its time limit.",
     Outcome.SUPERSEDED: "A newer push made this one unnecessary.",
 }
+
+
+def jobs_in_order(view: PipelineView) -> tuple[JobView, ...]:
+    """Return the jobs so that each comes after those that it needs, else in config order."""
+    views = {each.job.id: each for each in view.jobs}
+    ordered = (ref.id for ref in in_order(view.pipeline.jobs))
+    return tuple(views[job] for job in dict.fromkeys([*ordered, *views]) if job in views)
 
 
 def rendered_outputs(
@@ -68,6 +78,7 @@ def job_head(pipeline: Pipeline, view: JobView, now: datetime) -> Html:
             el("span", _facts(job, now), class_="facts"),
             class_="job-title",
         ),
+        _taken_over(job) if job.pipeline != pipeline.id else _needs(pipeline, job),
         _why(job, view.waits),
         timeline(pipeline, view, now),
     )
@@ -75,7 +86,8 @@ def job_head(pipeline: Pipeline, view: JobView, now: datetime) -> Html:
 
 def reason_note(outcome: Outcome, reason: str, *, explain: bool = True) -> Html | None:
     """Return why something ended as it did, where that needs saying; `explain` says what it means."""
-    explanation = _EXPLAINED.get(outcome) if explain else None
+    told = _EXPLAINED if reason else _EXPLAINED | _WITHOUT_REASON
+    explanation = told.get(outcome) if explain else None
     if outcome is Outcome.SUCCEEDED or not (reason or explanation):
         return None
     tone = {Outcome.INFRASTRUCTURE: "infra", Outcome.FAILED: "bad", Outcome.TIMED_OUT: "time"}
@@ -99,11 +111,27 @@ def _facts(job: Job, now: datetime) -> list[str]:
     return [" · ".join(facts)]
 
 
+def _needs(pipeline: Pipeline, job: Job) -> Html | None:
+    refs = {ref.id: ref for ref in pipeline.jobs}
+    needs = refs[job.id].needs if job.id in refs else ()
+    if not needs:
+        return None
+    links = [el("a", refs[need].name, href=f"#job-{need}") for need in needs]
+    rest = [part for link in links[1:] for part in (", ", link)]
+    return el("p", "Needs ", links[0], rest, class_="needs")
+
+
+def _taken_over(job: Job) -> Html:
+    """Return what is said of a job that had succeeded before the failed ones were run again."""
+    before = el("a", "the pipeline before", href=quote(job.pipeline, safe=""))
+    return el("p", "As it ended in ", before, class_="needs")
+
+
 def _why(job: Job, waits: str) -> Html | None:
     if job.outcome is not None:
         return reason_note(job.outcome, job.reason)
     if job.state is JobState.WAITING:
-        waits = waits or "other jobs of this pipeline have to succeed first"
+        waits = waits or "needs other jobs of this pipeline"
     lost = f"The attempt before this one was lost: {job.reason}." if job.reason else ""
     sentences = [el("p", "Waits: ", waits)] if waits else []
     sentences += [el("p", lost)] if lost else []

@@ -4,12 +4,20 @@ import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
+from urllib.parse import quote
 
 from chalicelib.model import Outcome, Pipeline, PipelineState
 from chalicelib.web.cursor import LiveCursor
 from chalicelib.web.excerpt import excerpts
 from chalicelib.web.html import Html, el, join
-from chalicelib.web.jobs import Excerpts, job_head, job_section, reason_note, rendered_outputs
+from chalicelib.web.jobs import (
+    Excerpts,
+    job_head,
+    job_section,
+    jobs_in_order,
+    reason_note,
+    rendered_outputs,
+)
 from chalicelib.web.labels import (
     ago,
     badge,
@@ -41,10 +49,9 @@ def render_pipeline(view: PipelineView, now: datetime) -> str:
     """
     pipeline = view.pipeline
     shown = excerpts(view.jobs, continues=False)
-    sections = [job_section(pipeline, job, shown, now) for job in view.jobs]
-    cursor = LiveCursor(
-        {job.job.id: where for job, (_, where) in zip(view.jobs, sections, strict=True)}
-    )
+    jobs = jobs_in_order(view)
+    sections = [job_section(pipeline, job, shown, now) for job in jobs]
+    cursor = LiveCursor({job.job.id: where for job, (_, where) in zip(jobs, sections, strict=True)})
     running = not _done(view)
     refresh = el("noscript", el("meta", http_equiv="refresh", content=_REFRESH_S))
     return page(
@@ -80,7 +87,7 @@ def live_update(view: PipelineView, after: LiveCursor, now: datetime) -> dict[st
     fresh = [job for job in view.jobs if after.log_cursor(job.job) is None]
     shown = {**excerpts(known, continues=True), **excerpts(fresh, continues=False)}
     jobs, follows = [], {}
-    for job in view.jobs:
+    for job in jobs_in_order(view):
         update, follows[job.job.id] = (
             _new_job(view.pipeline, job, shown, now)
             if job in fresh
@@ -177,6 +184,9 @@ def _facts(pipeline: Pipeline, now: datetime) -> Mapping[str, Html | str]:
     }
     if source.author:
         facts["Author"] = source.author
+    if pipeline.failed_of:
+        before = quote(pipeline.failed_of, safe="")
+        facts["Failed jobs of"] = el("a", pipeline.failed_of, href=before)
     facts["Received"] = time_element(pipeline.received_at, ago(pipeline.received_at, now))
     facts["Duration"] = duration((pipeline.ended_at or now) - pipeline.received_at)
     return facts

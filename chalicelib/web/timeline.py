@@ -45,6 +45,8 @@ def hops_of(pipeline: Pipeline, view: JobView) -> tuple[Hop, ...]:
     """
     job = view.job
     times = {"received": pipeline.received_at, "planned": pipeline.planned_at}
+    if job.pipeline != pipeline.id:
+        times = {}  # it ran for another push, before this one was received
     times |= {name: job.hops.get(name) for name in _ORDER}
     if times["started"] is None and job.live:
         starts = [step.started_at_ms for step in view.steps if step.started_at_ms is not None]

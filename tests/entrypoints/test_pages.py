@@ -8,6 +8,7 @@ from chalicelib.keyring.signing import SIGN_IN, seal_code
 from chalicelib.model import Job, Outcome, OutputChunk, StepRecord, StepState
 from chalicelib.services.finish_job import end_job
 from tests.entrypoints.browser import BEARER, PAGE_TOKEN, Application
+from tests.services.pipelines import DIAMOND, end, planned
 
 _HTML = {"Accept": "text/html"}
 
@@ -156,6 +157,23 @@ def test_the_api_tells_hops_and_what_a_job_waits_for(application: Application) -
     job = shown["jobs"][0]
     assert job["waits_for"] == "pool default: 2 of 2 slots taken on 1 host; it is next"
     assert list(job["hops"]) == ["admitted", "ready"]
+
+
+def test_a_page_shows_jobs_that_wait_for_others_and_goes_on_when_they_run(
+    application: Application,
+) -> None:
+    pipeline = planned(application.site, DIAMOND)
+    path = f"/pipelines/{pipeline.id}"
+    page = application.ask("GET", path, headers=BEARER).body.decode()
+    first = application.ask("GET", f"{path}/live", headers=BEARER).json_body
+    end(application.site, pipeline, "build")
+
+    news = application.ask("GET", f"{path}/live?after={first['next']}", headers=BEARER).json_body
+
+    assert "needs lint (waiting) and unit (waiting)" in page
+    changed = [bool(job.get("html")) for job in news["jobs"]]
+    assert changed == [False, True, True, False]
+    assert "needs lint (leased) and unit (leased)" in news["jobs"][3]["head"]
 
 
 def test_an_ended_job_says_so_to_a_follower(application: Application) -> None:
