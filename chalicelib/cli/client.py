@@ -81,7 +81,7 @@ class Client:
 
         Args:
             method: `POST` or `PUT`.
-            path: the parts of the path below `/api`, which may hold any character.
+            path: the parts of the path below `/api`.
             fields: those that are not None are sent.
         """
         where = "/api/" + "/".join(map(_part, path))
@@ -152,8 +152,15 @@ class Client:
 
 
 def _part(text: str) -> str:
-    """Return one part of a path; whatever somebody has typed stays one."""
-    return quote(text, safe="") or "-"
+    """Return one part of a path.
+
+    Raises:
+        NotFoundError: nothing is called so. Gateways differ in what they make of a quoted slash, so
+            it is not left to them.
+    """
+    if not text or not text.strip(".") or quote(text, safe="") != text:
+        raise NotFoundError(reason=f"nothing is named {text!r}")
+    return text
 
 
 def _checked(status: int, answer: bytes) -> dict[str, Any]:

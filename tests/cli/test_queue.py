@@ -213,7 +213,9 @@ def test_each_answer_can_be_had_as_json(site: Site, berth: Berth) -> None:
     assert all(isinstance(answer, dict) for answer in answers)
 
 
-@pytest.mark.parametrize("words", [["show", "nope"], ["cancel", "../x y"], ["show", "a" * 16]])
+@pytest.mark.parametrize(
+    "words", [["show", "nope"], ["cancel", "../x y"], ["show", ".."], ["show", "a" * 16]]
+)
 def test_an_id_of_nothing_is_told_as_it_was_typed(berth: Berth, words: list[str]) -> None:
     with pytest.raises(NotFoundError, match="there is no pipeline and no job") as caught:
         berth(*words)
@@ -228,3 +230,5 @@ def test_what_the_api_refuses_is_told(berth: Berth) -> None:
         berth("pause", "--pool", "gpu", "x")
     with pytest.raises(NotFoundError, match="no host h9"):
         berth("drain", "h9")
+    with pytest.raises(NotFoundError, match="nothing is named 'a/b'"):
+        berth("drain", "a/b")
