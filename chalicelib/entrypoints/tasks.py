@@ -65,8 +65,8 @@ def recover_attempt(event: dict[str, Any]) -> Answer:
     from chalicelib.services.recover_attempt import recover_attempt as serve
 
     def act(berth: Berth) -> Answer:
-        cause = _cause(event.get("error"))
-        decision = serve(berth, job=event["job"], fence=event["fence"], cause=cause)
+        cause, silent = _cause(event.get("error")), _is_silence(event.get("error"))
+        decision = serve(berth, job=event["job"], fence=event["fence"], cause=cause, silent=silent)
         return {"decision": decision.value, "cause": cause}
 
     return _run("recover_attempt", act, job=event["job"], fence=event["fence"])
@@ -109,6 +109,12 @@ def _cause(error: Any) -> str:
     name, cause = str(error.get("Error", "")), str(error.get("Cause", ""))
     message = _error_message(cause)
     return f"{name}: {message}" if message else name or "the attempt was lost"
+
+
+def _is_silence(error: Any) -> bool:
+    # Interpreters of the language disagree on which of the two a heartbeat that stays out is.
+    names = {"States.HeartbeatTimeout", "States.Timeout"}
+    return isinstance(error, dict) and error.get("Error") in names
 
 
 def _error_message(cause: str) -> str:

@@ -19,10 +19,12 @@ class Decision(StrEnum):
     REQUEUED = "requeued"
     ENDED = "ended"  # cancelled, or no attempts left
     STALE = "stale"  # somebody else had decided; what was left on the host is removed
-    ALIVE = "alive"  # the lease was renewed in between
+    ALIVE = "alive"  # the lease was renewed in between, or is left to run out
 
 
-def recover_attempt(berth: Berth, *, job: str, fence: int, cause: str) -> Decision:
+def recover_attempt(
+    berth: Berth, *, job: str, fence: int, cause: str, silent: bool = False
+) -> Decision:
     """Finish by the stored result, else requeue, else end as infrastructure. Safe to repeat.
 
     The job is taken away first (fenced, and only if the lease is as seen), then the container is
@@ -33,6 +35,8 @@ def recover_attempt(berth: Berth, *, job: str, fence: int, cause: str) -> Decisi
         job: the job.
         fence: the attempt that was lost.
         cause: what made the caller think so, for the reason that people see.
+        silent: all that the caller knows is that Step Functions heard nothing of the attempt. One
+            that runs is then left to the sweeper: see `Decision.ALIVE`.
 
     Raises:
         StoreUnavailableError: the store did not answer; nothing is lost by trying again.
@@ -45,6 +49,10 @@ def recover_attempt(berth: Berth, *, job: str, fence: int, cause: str) -> Decisi
         return Decision.STALE
     if berth.logs.get_result(job, fence) is not None:
         return _finish(berth, record)
+    if silent and record.state is not JobState.LEASED:
+        # Heartbeats pass through the store on their way. When it was away for a while, every build
+        # was silent and none was lost; the sweeper goes by the lease, and knows of outages.
+        return Decision.ALIVE
     reason = _diagnosis(berth, record, cause)
     if record.state is JobState.CANCELLING:
         return _end(berth, record, outcome=Outcome.CANCELLED, reason="cancelled")

@@ -215,6 +215,25 @@ def test_a_lost_attempt_is_removed_and_run_again_on_a_new_fence(site: Site) -> N
     assert site.slots_taken() == 1
 
 
+def test_an_attempt_that_was_only_not_heard_of_is_left_to_its_lease(site: Site) -> None:
+    """After an outage of the store every build was silent, and none was lost."""
+    job = _dispatched(site)
+
+    decision = recover_attempt(site.berth, job=job.id, fence=1, cause="silent", silent=True)
+
+    assert decision is Decision.ALIVE
+    assert site.job(job.id).state is JobState.RUNNING
+    assert site.host.attempts() == [(job.id, 1)]
+
+
+def test_an_attempt_that_never_ran_is_not_waited_for(site: Site) -> None:
+    job = site.plan()
+
+    decision = recover_attempt(site.berth, job=job.id, fence=1, cause="silent", silent=True)
+
+    assert decision is Decision.REQUEUED
+
+
 def test_a_lost_attempt_that_stored_its_result_is_finished_by_it(site: Site) -> None:
     job = _dispatched(site)
     site.logs.put_result(job.id, 1, result())
