@@ -53,6 +53,10 @@ def recover_attempt(
         # Heartbeats pass through the store on their way. When it was away for a while, every build
         # was silent and none was lost; the sweeper goes by the lease, and knows of outages.
         return Decision.ALIVE
+    return _take_away(berth, record, cause)
+
+
+def _take_away(berth: Berth, record: Job, cause: str) -> Decision:
     reason = _diagnosis(berth, record, cause)
     if record.state is JobState.CANCELLING:
         return _end(berth, record, outcome=Outcome.CANCELLED, reason="cancelled")
@@ -64,7 +68,7 @@ def recover_attempt(
         return _end(berth, record, outcome=Outcome.INFRASTRUCTURE, reason=tries)
     if not try_again(berth, record, reason=reason):
         return Decision.ALIVE
-    _clear_host(berth, record, job, fence)
+    _clear_host(berth, record, record.id, record.fence)
     claim_ready(berth, pool=record.pool, most=4)
     return Decision.REQUEUED
 
