@@ -21,11 +21,14 @@ _RUNS = st.builds(
 _CHECKOUTS = st.builds(CheckoutStep, name=_TEXT, path=st.none() | _TEXT)
 
 
-@given(_TEXT, _ENVIRONMENT, st.lists(_RUNS | _CHECKOUTS, max_size=4))
+@given(_TEXT, _ENVIRONMENT, st.lists(_RUNS | _CHECKOUTS, max_size=4), st.lists(_TEXT, max_size=3))
 def test_a_spec_survives_json(
-    name: str, environment: dict[str, str], steps: list[RunStep | CheckoutStep]
+    name: str,
+    environment: dict[str, str],
+    steps: list[RunStep | CheckoutStep],
+    needs: list[str],
 ) -> None:
-    spec = JobSpec(name=name, environment=environment, steps=tuple(steps))
+    spec = JobSpec(name=name, environment=environment, steps=tuple(steps), needs=tuple(needs))
 
     assert JobSpec.from_json(json.loads(json.dumps(spec.to_json()))) == spec
 
@@ -35,3 +38,10 @@ def test_a_newer_spec_is_refused_and_not_misread() -> None:
 
     with pytest.raises(ValueError, match="version 2"):
         JobSpec.from_json(newer)
+
+
+def test_a_spec_of_before_jobs_had_needs_is_read() -> None:
+    older = JobSpec(name="build", steps=()).to_json()
+    del older["needs"]
+
+    assert JobSpec.from_json(older).needs == ()

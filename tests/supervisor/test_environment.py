@@ -65,3 +65,13 @@ def test_an_order_without_the_optional_fields_is_read(rig: Rig) -> None:
     path.write_text(json.dumps(order))
 
     assert load_attempt(path).workspace == f"{rig.home}/project"
+
+
+def test_an_order_of_a_newer_control_plane_is_read_without_what_is_not_known(rig: Rig) -> None:
+    """A spec travels whole: what a job needs is of no concern here."""
+    rig.write()
+    path = rig.directory / "attempt.json"
+    known = load_attempt(path)
+    path.write_text(json.dumps({**json.loads(path.read_text()), "needs": ["build"]}))
+
+    assert load_attempt(path) == known
