@@ -239,7 +239,7 @@ class Pool:
         if self.paused:
             return f"paused: {self.paused}"
         if self.closed_until is not None and now < self.closed_until:
-            until = self.closed_until.strftime("%H:%M:%S")
+            until = self.closed_until.strftime("%H:%M:%S UTC")
             return f"no claims until {until} after {self.failures} failures: {self.failure}"
         return ""
 

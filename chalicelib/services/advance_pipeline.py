@@ -14,6 +14,7 @@ from chalicelib.model import (
     Pipeline,
     PipelineState,
     advance,
+    in_order,
     pipeline_outcome,
 )
 from chalicelib.queue.protocol import Admission, NewJob
@@ -49,7 +50,8 @@ def advance_pipeline(berth: Berth, pipeline_id: str) -> Advanced:
     ready, pending = _admit(berth, pipeline, found.admit)
     if found.skip:
         jobs = berth.queue.get_jobs(ref.id for ref in pipeline.jobs)
-    there = [jobs[ref.id] for ref in pipeline.jobs if ref.id in jobs]
+    # In order: of what never ran, the first to say why is the one that all the others needed.
+    there = [jobs[ref.id] for ref in in_order(pipeline.jobs) if ref.id in jobs]
     ended = None if found.admit else _end(berth, pipeline, there)
     return Advanced(ready=tuple(ready), pending=tuple(pending), outcome=ended)
 

@@ -8,12 +8,6 @@ from chalicelib.services.context import Berth
 __all__ = ["claim_job", "claim_ready"]
 
 _PAGE = 50
-_PICK_SHARE = 4
-"""Of a short lane the head is taken; of a longer one a random entry of its first quarter, and of a full
-page any. At the head of a long lane many claimers would meet, and every meeting wastes writes; where
-few jobs wait, people expect them in order. It is also how far a job may be overtaken."""
-
-
 _HOSTS_TRIED = 3
 """A job that none of three hosts with room could take has most likely been claimed by another."""
 
@@ -35,17 +29,21 @@ def claim_job(berth: Berth, job: str, *, pool: str) -> Job | None:
 def claim_ready(berth: Berth, *, pool: str, most: int = 20) -> list[Job]:
     """Claim the pool's READY jobs, nearly in order, while hosts have room; return those claimed.
 
+    As many jobs as hosts have room for now are as good as equal, since all of them can start: one of
+    these is taken, at random. At the head many claimers would meet, and every meeting wastes writes.
+    Where one slot is free the head is taken: to take another one would let the head wait for the
+    next slot, and in a lane that is full and slow a job would be overtaken for many minutes.
+
     Raises:
         StoreUnavailableError: the store or Step Functions did not answer.
     """
     if berth.queue.get_pool(pool).barrier(berth.clock.now()):
         return []
     waiting = list(berth.queue.ready(pool, limit=_PAGE))
-    among = _PAGE if len(waiting) >= _PAGE else max(1, len(waiting) // _PICK_SHARE)
     claimed: list[Job] = []
     hosts = _free(berth, pool) if waiting else []
     while waiting and hosts and len(claimed) < most:
-        entry = waiting.pop(_index(berth, min(among, len(waiting))))
+        entry = waiting.pop(_index(berth, min(_room(hosts), len(waiting))))
         job = _claim_on(berth, entry.job, hosts)
         if job is not None:
             claimed.append(job)
@@ -62,6 +60,10 @@ def _free(berth: Berth, pool: str) -> list[Host]:
     ]
     mixed = [hosts.pop(_index(berth, len(hosts))) for _ in range(len(hosts))]
     return sorted(mixed[:2], key=lambda host: len(host.jobs) - host.slots) + mixed[2:]
+
+
+def _room(hosts: Sequence[Host]) -> int:
+    return sum(host.slots - len(host.jobs) for host in hosts)
 
 
 def _index(berth: Berth, count: int) -> int:

@@ -9,7 +9,7 @@ from chalicelib.keyring.signing import Ticket, seal_ticket
 from chalicelib.model import Job, JobSpec, JobState, Outcome, Pipeline, container_name
 from chalicelib.services.context import Berth, Policy
 from chalicelib.services.finish_job import end_job
-from chalicelib.services.supersede_pipeline import is_superseded
+from chalicelib.services.supersede_pipeline import SUPERSEDED, is_superseded
 
 __all__ = ["dispatch_attempt"]
 
@@ -67,7 +67,7 @@ def dispatch_attempt(berth: Berth, *, job: str, fence: int, task_token: str) -> 
 
 def _end_superseded(berth: Berth, record: Job) -> None:
     """End a job whose commit is not its ref's newest: the canceller was killed, or is not here yet."""
-    outcome, reason = Outcome.SUPERSEDED, "a newer commit was pushed"
+    outcome, reason = Outcome.SUPERSEDED, SUPERSEDED
     now = berth.clock.now()
     berth.queue.cancel(record.id, outcome=outcome, reason=reason, now=now)
     if record.state is JobState.LEASED:

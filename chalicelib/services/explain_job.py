@@ -117,7 +117,7 @@ def why(berth: Berth, job: Job, pipeline: Pipeline | None) -> str:
 def _is_no_longer_queued(job: Job) -> str:
     match job.state:
         case JobState.LEASED:
-            since = job.hops["claimed"].strftime("%H:%M:%S")
+            since = job.hops["claimed"].strftime("%H:%M:%S UTC")
             return f"its container is being made on {job.host} since {since}"
         case JobState.CANCELLING:
             return f"it is being stopped on {job.host}: {job.reason}"

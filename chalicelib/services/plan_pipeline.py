@@ -9,7 +9,7 @@ from chalicelib.model import JobRef, JobSpec, Outcome, Pipeline, PipelineState, 
 from chalicelib.services.advance_pipeline import advance_pipeline
 from chalicelib.services.cancel_pipeline import cancel_pipeline
 from chalicelib.services.context import Berth
-from chalicelib.services.supersede_pipeline import supersede_older
+from chalicelib.services.supersede_pipeline import SUPERSEDED, supersede_older
 
 __all__ = ["CONFIG_FILES", "Planned", "plan_pipeline"]
 
@@ -41,16 +41,15 @@ def plan_pipeline(berth: Berth, pipeline_id: str) -> Planned:
         return Planned(reason="nothing to plan")
     berth.identify(pipeline=pipeline.id, delivery=pipeline.delivery)
     if not supersede_older(berth, pipeline):
-        reason = "a newer commit was pushed"
-        cancel_pipeline(berth, pipeline_id, outcome=Outcome.SUPERSEDED, reason=reason)
-        return Planned(reason=reason)
+        cancel_pipeline(berth, pipeline_id, outcome=Outcome.SUPERSEDED, reason=SUPERSEDED)
+        return Planned(reason=SUPERSEDED)
     if pipeline.state is PipelineState.RECEIVED:
         try:
-            specs = _compile(berth, pipeline)
+            _store(berth, pipeline, _compile(berth, pipeline))
         except InputError as error:
+            # Not only a config that is wrong: one may compile to more than can be stored, too.
             _end(berth, pipeline, str(error))
             return Planned(reason=str(error))
-        _store(berth, pipeline, specs)
     advanced = advance_pipeline(berth, pipeline_id)
     return Planned(ready=advanced.ready, pending=advanced.pending)
 

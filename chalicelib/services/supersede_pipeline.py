@@ -9,9 +9,10 @@ from chalicelib.model import Group, Outcome, Pipeline, group_id
 from chalicelib.services.cancel_pipeline import cancel_pipeline
 from chalicelib.services.context import Berth
 
-__all__ = ["group_of", "is_superseded", "supersede_older"]
+__all__ = ["SUPERSEDED", "group_of", "is_superseded", "supersede_older"]
 
-_REASON = "a newer commit was pushed"
+SUPERSEDED = "its branch has moved on"
+"""The reason that people see."""
 
 
 def group_of(pipeline: Pipeline) -> str | None:
@@ -72,6 +73,6 @@ def _advanced(berth: Berth, group: str, pipeline: Pipeline) -> Group:
 
 def _cancel(berth: Berth, pipeline_id: str) -> None:
     try:
-        cancel_pipeline(berth, pipeline_id, outcome=Outcome.SUPERSEDED, reason=_REASON)
+        cancel_pipeline(berth, pipeline_id, outcome=Outcome.SUPERSEDED, reason=SUPERSEDED)
     except NotFoundError:
         return  # forgotten since, by its age

@@ -17,7 +17,7 @@ from chalicelib.services.claim_job import claim_job, claim_ready
 from chalicelib.services.collect_orphans import Collected, collect_orphans
 from chalicelib.services.context import Berth
 from chalicelib.services.recover_attempt import Decision, recover_attempt
-from chalicelib.services.supersede_pipeline import is_superseded
+from chalicelib.services.supersede_pipeline import SUPERSEDED, is_superseded
 
 __all__ = ["Swept", "sweep"]
 
@@ -128,8 +128,7 @@ def _move_pipeline(berth: Berth, swept: Swept, pipeline: Pipeline) -> None:
     elif pipeline.state is PipelineState.RECEIVED:
         _plan(berth, swept, pipeline, now)
     elif is_superseded(berth, pipeline):
-        reason = "a newer commit was pushed"
-        cancel_pipeline(berth, pipeline.id, outcome=Outcome.SUPERSEDED, reason=reason)
+        cancel_pipeline(berth, pipeline.id, outcome=Outcome.SUPERSEDED, reason=SUPERSEDED)
         swept.closed.append(pipeline.id)
     else:
         done = advance_pipeline(berth, pipeline.id)

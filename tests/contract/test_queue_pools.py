@@ -101,7 +101,7 @@ def test_the_breaker_closes_a_pool_with_the_third_failure_in_a_row(queue: JobQue
     closed = fail(queue, 1, first=2)
 
     assert closed == queue.get_pool("default")
-    assert closed.barrier(at(2)) == "no claims until 00:00:32 after 3 failures: no image"
+    assert closed.barrier(at(2)) == "no claims until 00:00:32 UTC after 3 failures: no image"
     assert closed.barrier(at(32)) == ""
 
 

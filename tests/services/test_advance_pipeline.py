@@ -75,7 +75,7 @@ def test_a_cancelled_pipeline_runs_none_of_its_waiting_jobs(site: Site) -> None:
     end(site, pipeline, "build")
 
     ended = found(site, pipeline.id)
-    assert ended.outcome is Outcome.CANCELLED
+    assert (ended.outcome, ended.reason) == (Outcome.CANCELLED, "build: by mia")
     assert set(states(site, pipeline).values()) == {"cancelled"}
     assert len(site.sequencer.started) == 1
 

@@ -74,7 +74,7 @@ def test_a_ready_job_says_that_its_pool_is_paused_or_broken(site: Site) -> None:
     for _ in range(3):
         site.queue.note_failure("default", reason="no image base", now=site.clock.now())
 
-    sentence = "pool default: no claims until 00:00:30 after 3 failures: no image base"
+    sentence = "pool default: no claims until 00:00:30 UTC after 3 failures: no image base"
     assert why(site, job.id) == sentence
 
 
@@ -90,7 +90,7 @@ def test_a_requeued_job_tells_of_its_last_attempt(site: Site) -> None:
 
 def test_a_job_on_its_way_says_where(site: Site) -> None:
     job = site.plan()
-    assert why(site, job.id) == "its container is being made on h1 since 00:00:00"
+    assert why(site, job.id) == "its container is being made on h1 since 00:00:00 UTC"
 
     dispatch_attempt(site.berth, job=job.id, fence=1, task_token="t")  # noqa: S106 - a stand-in
     assert why(site, job.id) == ""

@@ -54,6 +54,21 @@ def test_a_config_error_ends_the_pipeline_with_file_line_and_key(site: Site) -> 
     assert "jobs.build.macos" in ended.reason
 
 
+def test_a_config_that_compiles_to_more_than_can_be_stored_ends_the_pipeline(site: Site) -> None:
+    names = ["é" * 190 + f"{number:03d}" for number in range(400)]
+    jobs = "".join(f"  {name}: {{steps: [checkout]}}\n" for name in names)
+    listed = "".join(f"      - {name}\n" for name in names)
+    config = f"version: 2.1\njobs:\n{jobs}workflows:\n  main:\n    jobs:\n{listed}"
+    pipeline = site.receive(config=config.encode())
+
+    plan_pipeline(site.berth, pipeline.id)
+
+    ended = site.pipelines.get_pipeline(pipeline.id)
+    assert ended is not None
+    assert ended.outcome is Outcome.FAILED
+    assert "size" in ended.reason.lower()
+
+
 def test_a_commit_without_a_config_ends_the_pipeline(site: Site) -> None:
     pipeline = site.receive(config=None)
     site.put_file("README", b"no config here")
