@@ -1,350 +1,373 @@
-"""The verified fake of the queue: the same contract, in this process's memory.
+"""The verified fake of DynamoDB: one table with the queue's index, in this process's memory.
 
-`tests/contract/test_queue.py` holds it equal to the drivers. One lock makes every call atomic.
-A test that wants faults wraps it: everything goes through `JobQueue`'s methods.
+It stands in pynamodb's connection in place of the client, so all that `dynamodb*.py` do (conditions,
+retries, tokens, the looks at what a refusal met) runs unchanged, and fast enough to be simulated.
+`tests/contract/test_memory_dynamo.py` holds it equal to an emulator. A field of a request that it
+does not know is an error of its own: it may know less than DynamoDB, but nothing else.
+
+What no emulator does, `memory_faults.py` does by way of `MemoryDynamo.interrupt`, and `lag` makes
+the index late. Product code never imports this.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+import threading
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
-from typing import TypeVar
+from types import MappingProxyType
+from typing import Any, NamedTuple, cast
 
-from chalicelib.errors import NotFoundError
-from chalicelib.model import (
-    HOLDS_SLOT,
-    LIVE,
-    TRANSITIONS,
-    Event,
-    Host,
-    HostState,
-    Job,
-    JobState,
-    Outcome,
-    Tenant,
+from pynamodb.connection import Connection
+
+from chalicelib.clock import Clock, SystemClock
+from chalicelib.queue.dynamodb_table import DynamoTable
+from chalicelib.queue.memory_conditions import parse_key_condition
+from chalicelib.queue.memory_errors import (
+    InvalidError,
+    InvalidItemError,
+    cancelled,
+    client_error,
 )
-from chalicelib.queue.memory_pipelines import Locked, MemoryPipelines, atomic, stored_time
-from chalicelib.queue.protocol import Admission, Lane, NewJob
-from chalicelib.queue.stamp import fair_stamp
+from chalicelib.queue.memory_index import Lag, LaggingIndex, Where
+from chalicelib.queue.memory_meter import Meter
+from chalicelib.queue.memory_requests import (
+    MOST_ACTIONS,
+    MOST_GETS,
+    MOST_PUTS,
+    check_batch,
+    check_fields,
+    page_of,
+    start_of,
+)
+from chalicelib.queue.memory_values import Item, handed_out
+from chalicelib.queue.memory_writes import Key, Stored, Write, key_of
+from chalicelib.queue.units import read_units
+from chalicelib.wait import Randomness
 
-__all__ = ["MemoryPipelines", "MemoryQueue"]
+__all__ = ["Answer", "Apply", "Interrupt", "MemoryDynamo", "memory_table"]
 
-_ATTEMPT_HOPS = ("claimed", "dispatched", "bound", "started")
-_CARRIED_HOPS = ("dispatched", "started")
-_HOPS = ("admitted", "ready", *_ATTEMPT_HOPS, "finished")
-_MAX_REASON = 300
+Answer = Mapping[str, Any]
+Apply = Callable[..., Answer]
+"""Makes the call and returns its answer, or raises; takes another request in place of the call's."""
+Interrupt = Callable[[str, Mapping[str, Any], Apply], Answer]
+"""Gets (operation, request, apply): calls `apply` never, once or more, and answers or raises."""
+
+_TOKEN_LIFE = timedelta(minutes=10)
+_INDEX = "GSI1"
 
 
-class MemoryQueue(Locked):
-    """`protocol.JobQueue` in memory. Safe to share between threads."""
+class _Done(NamedTuple):
+    """A transaction that was applied: what a repeat of its token is compared with and told."""
 
-    def __init__(self, *, default_limit: int = 8) -> None:
-        """Start empty; `default_limit` holds for tenants that nobody gave a limit."""
+    body: Mapping[str, Any]
+    at: datetime
+    read_units: float
+
+
+class MemoryDynamo:
+    """A table with keys (pk, sk) and a sparse KEYS_ONLY index (q, o). Safe to share among threads.
+
+    Attributes:
+        name: the table's.
+        interrupt: comes around every request; None: nothing does.
+        version: one more with each item that is written or deleted.
+    """
+
+    def __init__(
+        self,
+        *,
+        name: str = "memory",
+        clock: Clock | None = None,
+        interrupt: Interrupt | None = None,
+        lag: Lag | None = None,
+    ) -> None:
+        """Start empty.
+
+        Args:
+            name: the table's; requests for another one are refused.
+            clock: the service's own, for the life of tokens and the lag; default: the machine's.
+            interrupt: see the attribute.
+            lag: how late each removal from the index and each addition is; default: not at all.
+        """
+        self.name = name
+        self.interrupt = interrupt
+        self.version = 0
+        self._meter = Meter(name)
+        self._clock = clock or SystemClock()
+        self._lock = threading.RLock()
+        self._stored: dict[Key, Stored] = {}
+        self._items: dict[Key, Item] = {}
+        self._index = LaggingIndex(clock=self._clock, lag=lag)
+        self._tokens: dict[str, _Done] = {}
+        self._operations = {
+            "GetItem": self._get,
+            "BatchGetItem": self._get_batch,
+            "Query": self._query,
+            "PutItem": lambda request: self._write("Put", request),
+            "UpdateItem": lambda request: self._write("Update", request),
+            "DeleteItem": lambda request: self._write("Delete", request),
+            "BatchWriteItem": self._write_batch,
+            "TransactWriteItems": self._transact,
+        }
+
+    def call(self, operation: str, request: Mapping[str, Any]) -> Answer:
+        """Answer a request as botocore's client does.
+
+        Raises:
+            ClientError: as DynamoDB's.
+            NotImplementedError: the fake has no such operation or field.
+        """
+
+        def apply(changed: Mapping[str, Any] | None = None) -> Answer:
+            return self._apply(operation, request if changed is None else changed)
+
+        return apply() if self.interrupt is None else self.interrupt(operation, request, apply)
+
+    def items(self) -> Mapping[Key, Mapping[str, Any]]:
+        """Return all items by (pk, sk): a live view, not to be changed.
+
+        The items in it are replaced and never changed, so `dict(items())` is a lasting snapshot.
+        """
+        return MappingProxyType(self._items)
+
+    @property
+    def write_units(self) -> float:
+        """Write units consumed so far, by refused writes too, of which no answer tells (T4)."""
+        return self._meter.written
+
+    @property
+    def read_units(self) -> float:
+        """Read units consumed so far."""
+        return self._meter.read
+
+    def forget_tokens(self) -> None:
+        """Forget which transactions were applied, as DynamoDB does after ten minutes."""
+        with self._lock:
+            self._tokens.clear()
+
+    def connection(self) -> Connection:
+        """Return a connection of pynamodb's whose calls are answered here."""
+        return _MemoryConnection(self)
+
+    def table(
+        self,
+        *,
+        clock: Clock | None = None,
+        random: Randomness | None = None,
+        on_write_units: Callable[[str, float], None] | None = None,
+    ) -> DynamoTable:
+        """Return one caller's view of the table; each caller may have a clock of its own."""
+        return DynamoTable(
+            self.name,
+            clock=clock or self._clock,
+            random=random,
+            on_write_units=on_write_units,
+            connection=self.connection(),
+        )
+
+    def _apply(self, operation: str, request: Mapping[str, Any]) -> Answer:
+        if operation not in self._operations:
+            raise NotImplementedError(f"the fake has no operation {operation}")
+        check_fields(operation, request)
+        try:
+            with self._lock:
+                return self._operations[operation](request)
+        except (InvalidError, InvalidItemError) as error:
+            raise client_error(operation, "ValidationException", str(error)) from None
+
+    def _get(self, request: Mapping[str, Any]) -> Answer:
+        self._check_table("GetItem", request["TableName"])
+        item, size = self._stored.get(key_of(request["Key"])) or (None, 0)
+        units = read_units(size, consistent=bool(request.get("ConsistentRead")))
+        answer = {"Item": handed_out(item)} if item else {}
+        return {**answer, **self._meter.reads(request, units)}
+
+    def _get_batch(self, request: Mapping[str, Any]) -> Answer:
+        page = self._only_table("BatchGetItem", request)
+        keys = [key_of(key) for key in page["Keys"]]
+        check_batch(keys, most=MOST_GETS)
+        found = [self._stored[key] for key in keys if key in self._stored]
+        sizes = [size for _, size in found] + [0] * (len(keys) - len(found))
+        consistent = bool(page.get("ConsistentRead"))
+        units = sum(read_units(size, consistent=consistent) for size in sizes)
+        answer = {
+            "Responses": {self.name: [handed_out(item) for item, _ in found]},
+            "UnprocessedKeys": {},
+        }
+        return {**answer, **self._meter.reads(request, units, many=True)}
+
+    def _query(self, request: Mapping[str, Any]) -> Answer:
+        self._check_table("Query", request["TableName"])
+        if request.get("IndexName") != _INDEX:
+            raise NotImplementedError("the fake answers queries of the index alone")
+        condition = parse_key_condition(request["KeyConditionExpression"])
+        partition, bounds = condition(request["ExpressionAttributeValues"])
+        entries = self._index.entries(
+            partition,
+            bounds,
+            start_of(request.get("ExclusiveStartKey")),
+            forward=request.get("ScanIndexForward", True),
+        )
+        found, size, full = page_of(partition, entries, limit=request.get("Limit"))
+        answer: dict[str, Any] = {"Items": found, "Count": len(found), "ScannedCount": len(found)}
+        if full:
+            answer["LastEvaluatedKey"] = handed_out(found[-1])
+        return {**answer, **self._meter.reads(request, read_units(size, consistent=False))}
+
+    def _write(self, kind: str, request: Mapping[str, Any]) -> Answer:
+        self._check_table(f"{kind}Item", request["TableName"])
+        write = Write(kind, request, self._stored)
+        if not write.holds():
+            self._meter.refused([write])
+            raise client_error(
+                f"{kind}Item",
+                "ConditionalCheckFailedException",
+                "The conditional request failed",
+                **write.refusal(),
+            )
+        write.work_out()
+        self._store(write)
+        return {**write.answer(), **self._meter.writes(request, [write])}
+
+    def _write_batch(self, request: Mapping[str, Any]) -> Answer:
+        asked = self._only_table("BatchWriteItem", request)
+        writes = []
+        for each in asked:
+            ((kind, body),) = each.items()
+            writes.append(Write(kind.removesuffix("Request"), body, self._stored))
+        check_batch([write.key for write in writes], most=MOST_PUTS)
+        for write in writes:
+            write.work_out()
+            self._store(write)
+        return {"UnprocessedItems": {}, **self._meter.writes(request, writes, many=True)}
+
+    def _transact(self, request: Mapping[str, Any]) -> Answer:
+        token = request.get("ClientRequestToken")
+        body = {name: value for name, value in request.items() if name != "ClientRequestToken"}
+        done = self._done(token) if token else None
+        if done is not None:
+            return self._replay(request, done, body)
+        writes = self._prepared(request["TransactItems"])
+        reasons = [_reason(write) for write in writes]
+        if any(reason["Code"] != "None" for reason in reasons):
+            self._meter.refused(writes, factor=2)
+            raise cancelled(reasons)
+        for write in writes:
+            if write.changes:
+                self._store(write)
+        if token:
+            sizes = [write.new[1] if write.new else 0 for write in writes]
+            units = 2 * sum(read_units(size, consistent=True) for size in sizes)
+            self._tokens[token] = _Done(body, self._clock.now(), units)
+        return self._meter.writes(request, writes, many=True, factor=2)
+
+    def _prepared(self, items: list[Mapping[str, Any]]) -> list[Write]:
+        if not 1 <= len(items) <= MOST_ACTIONS:
+            raise InvalidError(
+                "1 validation error detected: Value at 'transactItems' failed to satisfy "
+                "constraint: Member must have length less than or equal to 100"
+            )
+        writes = []
+        for item in items:
+            ((kind, asked),) = item.items()
+            check_fields(kind, asked)
+            self._check_table("TransactWriteItems", asked["TableName"])
+            writes.append(Write(kind, asked, self._stored))
+        if len({write.key for write in writes}) < len(writes):
+            raise InvalidError("Transaction request cannot include multiple operations on one item")
+        return writes
+
+    def _done(self, token: str) -> _Done | None:
+        expired = self._clock.now() - _TOKEN_LIFE
+        for old in [each for each, done in self._tokens.items() if done.at <= expired]:
+            del self._tokens[old]
+        return self._tokens.get(token)
+
+    def _replay(self, request: Mapping[str, Any], done: _Done, body: Mapping[str, Any]) -> Answer:
+        if body != done.body:
+            raise client_error(
+                "TransactWriteItems",
+                "IdempotentParameterMismatchException",
+                "Request token already in use for another request with a different payload",
+            )
+        answer = self._meter.reads(request, done.read_units, many=True)
+        for consumed in answer.get("ConsumedCapacity", ()):
+            consumed["ReadCapacityUnits"] = consumed["CapacityUnits"]
+        return answer
+
+    def _store(self, write: Write) -> None:
+        key, old = write.key, write.old[0]
+        if write.new is None:
+            if not old:
+                return
+            del self._stored[key], self._items[key]
+            self._index.note(key, _where(old), None)
+        else:
+            self._stored[key] = write.new
+            self._items[key] = write.new[0]
+            self._index.note(key, _where(old), _where(write.new[0]))
+        self.version += 1
+
+    def _check_table(self, operation: str, name: str) -> None:
+        if name != self.name:
+            raise client_error(
+                operation, "ResourceNotFoundException", "Requested resource not found"
+            )
+
+    def _only_table(self, operation: str, request: Mapping[str, Any]) -> Any:
+        ((name, page),) = request["RequestItems"].items()
+        self._check_table(operation, name)
+        return page
+
+
+class _MemoryConnection(Connection):
+    """pynamodb's connection, with the fake in place of botocore's client."""
+
+    def __init__(self, dynamo: MemoryDynamo) -> None:
         super().__init__()
-        self._default_limit = default_limit
-        self._jobs: dict[str, Job] = {}
-        self._priority_s: dict[str, int] = {}
-        self._tenants: dict[str, Tenant] = {}
-        self._hosts: dict[str, Host] = {}
-        self._sweep: tuple[datetime, datetime] | None = None
+        self._answers = cast("Any", _Client(dynamo))
 
-    @atomic
-    def admit(self, job: NewJob, *, now: datetime) -> Admission:
-        """Take the tenant's slot and make the job READY, or PENDING when the tenant is full."""
-        if job.id in self._jobs:
-            return Admission.EXISTS
-        tenant = self._tenants.setdefault(
-            job.tenant, Tenant(id=job.tenant, limit=self._default_limit)
-        )
-        self._priority_s[job.id] = job.priority_s
-        self._jobs[job.id] = Job(
-            id=job.id,
-            name=job.name,
-            pipeline=job.pipeline,
-            tenant=job.tenant,
-            delivery=job.delivery,
-            pool=job.pool,
-            state=JobState.PENDING,
-            stamp=self._stamp(job.id, tenant, now),
-            hops={"admitted": stored_time(now)},
-        )
-        return Admission.READY if self._promote(job.id, now) else Admission.PENDING
-
-    @atomic
-    def promote(self, tenant: str, *, now: datetime) -> str | None:
-        """PENDING → READY for the head of the tenant's backlog, if it has room; return its id."""
-        backlog = [
-            job
-            for job in self._jobs.values()
-            if job.tenant == tenant and job.state is JobState.PENDING
-        ]
-        head = min(backlog, key=_place, default=None)
-        return head.id if head is not None and self._promote(head.id, now) else None
-
-    @atomic
-    def ready(self, pool: str, *, limit: int = 10) -> Sequence[Lane]:
-        """Return the first entries of the pool's lane, best stamp first."""
-        lane = [
-            job for job in self._jobs.values() if job.pool == pool and job.state is JobState.READY
-        ]
-        return [Lane(job=job.id, stamp=job.stamp) for job in sorted(lane, key=_place)[:limit]]
-
-    @atomic
-    def claim(
-        self, job: str, *, host: Host, nonce: str, lease_until: datetime, now: datetime
-    ) -> Job | None:
-        """READY → LEASED with fence + 1, and the host's slot."""
-        seen = self._jobs.get(job)
-        if seen is None or seen.owner == nonce:
-            return seen
-        kept = self._hosts.get(host.id)
-        if seen.state is not JobState.READY or kept is None or not _takes(kept, host):
-            return None
-        fence = seen.fence + 1
-        self._hosts[host.id] = replace(kept, jobs={**kept.jobs, job: fence})
-        return self._move(
-            seen,
-            Event.CLAIM,
-            fence=fence,
-            attempts=seen.attempts + 1,
-            owner=nonce,
-            host=host.id,
-            lease_until=stored_time(lease_until),
-            hops=_without(seen.hops, _ATTEMPT_HOPS) | {"claimed": stored_time(now)},
-        )
-
-    @atomic
-    def bind(
-        self,
-        job: str,
-        *,
-        fence: int,
-        host: str,
-        lease_until: datetime,
-        now: datetime,
-        hops: Mapping[str, datetime] | None = None,
-    ) -> Job | None:
-        """LEASED, or RUNNING on this host, with this fence → RUNNING."""
-        seen = self._current(job, fence, JobState.LEASED, JobState.RUNNING)
-        if seen is None or seen.host != host:
-            return None
-        passed = {"bound": stored_time(now), **_carried(hops), **seen.hops}
-        return self._move(
-            seen, Event.BIND, owner=host, lease_until=stored_time(lease_until), hops=passed
-        )
-
-    @atomic
-    def heartbeat(self, job: str, *, fence: int, lease_until: datetime) -> JobState | None:
-        """Renew the lease of a RUNNING or CANCELLING attempt."""
-        seen = self._current(job, fence, JobState.RUNNING, JobState.CANCELLING)
-        if seen is None:
-            return None
-        self._jobs[job] = replace(seen, lease_until=stored_time(lease_until))
-        return seen.state
-
-    @atomic
-    def finish(
-        self,
-        job: str,
-        *,
-        fence: int,
-        outcome: Outcome,
-        reason: str,
-        now: datetime,
-        hops: Mapping[str, datetime] | None = None,
-    ) -> Job | None:
-        """LEASED, RUNNING or CANCELLING with this fence → DONE; frees both slots."""
-        seen = self._current(job, fence, *LIVE, JobState.DONE)
-        if seen is None or not seen.host:
-            return None
-        if seen.state is JobState.DONE:
-            return seen
-        if seen.state is JobState.CANCELLING:
-            outcome, reason = Outcome.CANCELLED, seen.reason or reason
-        self._leave_host(seen)
-        return self._end(seen, Event.FINISH, outcome, reason, {**_carried(hops), "finished": now})
-
-    @atomic
-    def release(self, job: str, *, fence: int, reason: str, now: datetime) -> bool:
-        """LEASED with this fence → READY with the old stamp; the attempt is not charged."""
-        seen = self._current(job, fence, JobState.LEASED)
-        if seen is None:
-            return self._is_back(job, fence)
-        self._back(replace(seen, attempts=seen.attempts - 1), Event.RELEASE, reason, now)
-        return True
-
-    @atomic
-    def requeue(self, job: Job, *, reason: str, now: datetime) -> bool:
-        """LEASED or RUNNING → READY with the old stamp, if fence and lease are still as in `job`."""
-        if not job.live or job.lease_until is None:
-            return False
-        seen = self._current(job.id, job.fence, JobState.LEASED, JobState.RUNNING)
-        if seen is None or seen.lease_until != stored_time(job.lease_until):
-            return self._is_back(job.id, job.fence)
-        self._back(seen, Event.REQUEUE, reason, now)
-        return True
-
-    @atomic
-    def cancel(self, job: str, *, outcome: Outcome, reason: str, now: datetime) -> Job | None:
-        """Cancel in any state; return the job as it is afterwards, None if there is none."""
-        seen = self._jobs.get(job)
-        if seen is None or seen.state in {JobState.DONE, JobState.CANCELLING}:
-            return seen
-        if seen.live:
-            return self._move(seen, Event.CANCEL, reason=reason[:_MAX_REASON])
-        return self._end(seen, Event.CANCEL, outcome, reason, {"finished": now})
-
-    @atomic
-    def get_job(self, job: str) -> Job | None:
-        """Return the job."""
-        return self._jobs.get(job)
-
-    @atomic
-    def get_jobs(self, jobs: Iterable[str]) -> Mapping[str, Job]:
-        """Return those of the jobs that exist, by id."""
-        return {job: self._jobs[job] for job in jobs if job in self._jobs}
-
-    def live_jobs(self) -> Iterator[Job]:
-        """Yield every job that holds a tenant's slot."""
-        with self._lock:
-            found = [job for job in self._jobs.values() if job.state in HOLDS_SLOT]
-        yield from found
-
-    def pending_tenants(self) -> Iterator[str]:
-        """Yield every tenant that may have a backlog."""
-        with self._lock:
-            found = list(self._tenants)
-        yield from found
-
-    @atomic
-    def get_tenant(self, tenant: str) -> Tenant | None:
-        """Return the tenant; None before its first job."""
-        return self._tenants.get(tenant)
-
-    @atomic
-    def put_tenant_limit(self, tenant: str, *, limit: int, weight: int = 1) -> None:
-        """Create the tenant or change its limit; may go below what runs."""
-        seen = self._tenants.get(tenant) or Tenant(id=tenant, limit=limit)
-        self._tenants[tenant] = replace(seen, limit=limit, weight=weight)
-
-    @atomic
-    def register_host(self, host: Host) -> Host:
-        """Create or update a host. Its jobs are kept."""
-        seen = self._hosts.get(host.id)
-        self._hosts[host.id] = replace(host, jobs=seen.jobs if seen else {})
-        return self._hosts[host.id]
-
-    @atomic
-    def set_host_state(self, host: str, state: HostState) -> None:
-        """Change whether the host takes jobs. An unknown host raises `NotFoundError`."""
-        if host not in self._hosts:
-            raise NotFoundError(reason=f"no host {host}")
-        self._hosts[host] = replace(self._hosts[host], state=state)
-
-    @atomic
-    def get_host(self, host: str) -> Host | None:
-        """Return the host."""
-        return self._hosts.get(host)
-
-    @atomic
-    def hosts(self, pool: str) -> Sequence[Host]:
-        """Return all hosts of the pool, by id."""
-        return [host for _, host in sorted(self._hosts.items()) if host.pool == pool]
-
-    @atomic
-    def note_sweep(self, *, now: datetime, longest_gap: timedelta) -> datetime:
-        """Record that the sweeper passes now; return since when it has passed without a gap."""
-        last = self._sweep
-        on_time = last is not None and last[0] >= stored_time(now - longest_gap)
-        since = last[1] if last is not None and on_time else stored_time(now)
-        self._sweep = (stored_time(now), since)
-        return since
-
-    def _current(self, job: str, fence: int, *states: JobState) -> Job | None:
-        seen = self._jobs.get(job)
-        return seen if seen and seen.fence == fence and seen.state in states else None
-
-    def _move(self, seen: Job, event: Event, **changes: object) -> Job:
-        state = TRANSITIONS[seen.state, event]
-        moved: Job = replace(seen, state=state, **changes)  # type: ignore[arg-type]
-        hops = {hop: moved.hops[hop] for hop in _HOPS if hop in moved.hops}
-        self._jobs[seen.id] = replace(moved, hops=hops)
-        return self._jobs[seen.id]
-
-    def _end(
-        self,
-        seen: Job,
-        event: Event,
-        outcome: Outcome,
-        reason: str,
-        hops: Mapping[str, datetime],
-    ) -> Job:
-        tenant = self._tenants[seen.tenant]
-        self._tenants[seen.tenant] = replace(tenant, jobs=tenant.jobs - {seen.id})
-        passed = {hop: stored_time(at) for hop, at in hops.items()} | dict(seen.hops)
-        return self._move(
-            seen,
-            event,
-            owner="",
-            lease_until=None,
-            outcome=outcome,
-            reason=reason[:_MAX_REASON],
-            hops=passed,
-        )
-
-    def _back(self, seen: Job, event: Event, reason: str, now: datetime) -> None:
-        self._leave_host(seen)
-        self._move(
-            seen,
-            event,
-            owner="",
-            host="",
-            lease_until=None,
-            reason=reason[:_MAX_REASON],
-            hops=_without(seen.hops, _ATTEMPT_HOPS) | {"ready": stored_time(now)},
-        )
-
-    def _is_back(self, job: str, fence: int) -> bool:
-        return fence > 0 and self._current(job, fence, JobState.READY) is not None
-
-    def _leave_host(self, seen: Job) -> None:
-        host = self._hosts[seen.host]
-        self._hosts[host.id] = replace(host, jobs=_without(host.jobs, (seen.id,)))
-
-    def _promote(self, job: str, now: datetime) -> bool:
-        seen = self._jobs[job]
-        tenant = self._tenants[seen.tenant]
-        if len(tenant.jobs) >= tenant.limit:
-            return False
-        stamp = self._stamp(job, tenant, now)
-        self._tenants[tenant.id] = replace(tenant, jobs=tenant.jobs | {job})
-        self._move(seen, Event.PROMOTE, stamp=stamp, hops={**seen.hops, "ready": stored_time(now)})
-        return True
-
-    def _stamp(self, job: str, tenant: Tenant, now: datetime) -> int:
-        return fair_stamp(
-            now=now,
-            priority_s=self._priority_s[job],
-            slots_in_use=len(tenant.jobs),
-            weight=tenant.weight,
-        )
+    @property
+    def client(self) -> Any:
+        """The fake; no session is made, and no credentials are looked for."""
+        return self._answers
 
 
-def _place(job: Job) -> tuple[int, str]:
-    return job.stamp, job.id
+class _Client:
+    """As much of botocore's client as pynamodb uses."""
+
+    def __init__(self, dynamo: MemoryDynamo) -> None:
+        self._make_api_call = dynamo.call
 
 
-def _takes(kept: Host, seen: Host) -> bool:
-    up = kept.state is HostState.UP and kept.generation == seen.generation
-    return up and len(kept.jobs) < kept.slots
+def memory_table(
+    *,
+    clock: Clock | None = None,
+    random: Randomness | None = None,
+    on_write_units: Callable[[str, float], None] | None = None,
+    interrupt: Interrupt | None = None,
+    lag: Lag | None = None,
+) -> DynamoTable:
+    """Return a table of its own in memory, for those who need no hold of the fake behind it.
+
+    The arguments are those of `DynamoTable` and `MemoryDynamo`; the clock serves both.
+    """
+    dynamo = MemoryDynamo(clock=clock, interrupt=interrupt, lag=lag)
+    return dynamo.table(random=random, on_write_units=on_write_units)
 
 
-def _carried(hops: Mapping[str, datetime] | None) -> dict[str, datetime]:
-    return {hop: stored_time(at) for hop, at in (hops or {}).items() if hop in _CARRIED_HOPS}
+def _reason(write: Write) -> dict[str, Any]:
+    if not write.holds():
+        return {
+            "Code": "ConditionalCheckFailed",
+            "Message": "The conditional request failed",
+            **write.refusal(),
+        }
+    try:
+        write.work_out()
+    except InvalidItemError as error:
+        return {"Code": "ValidationError", "Message": str(error)}
+    return {"Code": "None"}
 
 
-_V = TypeVar("_V")
-
-
-def _without(entries: Mapping[str, _V], names: Iterable[str]) -> dict[str, _V]:
-    gone = frozenset(names)
-    return {name: value for name, value in entries.items() if name not in gone}
+def _where(item: Item) -> Where:
+    partition, order = item.get("q"), item.get("o")
+    return (partition["S"], order["S"]) if partition and order else None

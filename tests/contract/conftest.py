@@ -9,7 +9,7 @@ import pytest
 from chalicelib.model import Host, Job
 from chalicelib.queue.dynamodb import DynamoQueue
 from chalicelib.queue.dynamodb_pipelines import DynamoPipelines
-from chalicelib.queue.memory import MemoryPipelines, MemoryQueue
+from chalicelib.queue.memory import memory_table
 from chalicelib.queue.protocol import JobQueue, NewJob, PipelineStore
 from tests.contract.transports import REAL, Site, open_site
 
@@ -20,7 +20,7 @@ _DRIVERS = ["memory", pytest.param("dynamodb", marks=pytest.mark.stack)]
 def make_queue(request: pytest.FixtureRequest) -> Callable[[int], JobQueue]:
     """A function from the default limit to an empty queue. To be called once."""
     if request.param == "memory":
-        return lambda limit: MemoryQueue(default_limit=limit)
+        return lambda limit: DynamoQueue(memory_table(), default_limit=limit)
     table: str = request.getfixturevalue("data_table")
     return lambda limit: DynamoQueue(table, default_limit=limit)
 
@@ -35,7 +35,7 @@ def queue(make_queue: Callable[[int], JobQueue]) -> JobQueue:
 def pipelines(request: pytest.FixtureRequest) -> PipelineStore:
     """An empty record of pipelines."""
     if request.param == "memory":
-        return MemoryPipelines()
+        return DynamoPipelines(memory_table())
     return DynamoPipelines(request.getfixturevalue("data_table"))
 
 

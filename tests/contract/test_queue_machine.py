@@ -17,7 +17,7 @@ from pynamodb.connection import Connection
 
 from chalicelib.model import HOLDS_SLOT, Host, HostState, Job, JobState, Outcome
 from chalicelib.queue.dynamodb import DynamoQueue
-from chalicelib.queue.memory import MemoryQueue
+from chalicelib.queue.memory import memory_table
 from chalicelib.queue.protocol import Admission, JobQueue, NewJob
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -213,7 +213,7 @@ def machine_over(make: Callable[[], JobQueue]) -> Iterator[type[QueueMachine]]:
 
 
 def test_invariants_hold_in_memory_after_any_operations() -> None:
-    with machine_over(lambda: MemoryQueue(default_limit=LIMIT)) as machine:
+    with machine_over(lambda: DynamoQueue(memory_table(), default_limit=LIMIT)) as machine:
         run_state_machine_as_test(
             machine, settings=settings(max_examples=150, stateful_step_count=60, deadline=None)
         )

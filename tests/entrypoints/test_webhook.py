@@ -11,7 +11,8 @@ from chalicelib import wiring
 from chalicelib.errors import StoreUnavailableError
 from chalicelib.keyring.protocol import Keys, Secret
 from chalicelib.model import Pipeline, PipelineState
-from chalicelib.queue.memory_pipelines import MemoryPipelines
+from chalicelib.queue.dynamodb_pipelines import DynamoPipelines
+from chalicelib.queue.memory import memory_table
 from tests.entrypoints.browser import PUSH, Application
 
 _CASES = Path(__file__).resolve().parents[3] / "shared/cases/github-webhooks"
@@ -97,11 +98,11 @@ def test_a_body_over_the_platforms_limit_is_refused(application: Application) ->
 
 
 def test_a_store_that_is_away_is_a_503_and_github_may_redeliver(application: Application) -> None:
-    class Away(MemoryPipelines):
+    class Away(DynamoPipelines):
         def put_pipeline(self, pipeline: Pipeline) -> bool:
             raise StoreUnavailableError(reason=f"throttled at {pipeline.id}")
 
-    with wiring.using(replace(application.site.berth, pipelines=Away())):
+    with wiring.using(replace(application.site.berth, pipelines=Away(memory_table()))):
         answer = application.deliver()
 
     assert answer.status_code == 503
