@@ -26,6 +26,10 @@ COMMANDS = {
     "queue": ("chalicelib.cli.queue:queue", "look at the queue, its jobs and hosts; change it"),
     "logs": ("chalicelib.cli.logs:logs", "print what functions and supervisors have logged"),
     "bench": ("chalicelib.cli.bench:bench", "measure, and print medians and ratios"),
+    "simulate-queue": (
+        "chalicelib.cli.simulate_queue:simulate_queue",
+        "run the services in a world where everything breaks, from seeds",
+    ),
     "test": ("chalicelib.cli.checks:test", "run every test, LXD and browser included"),
     "check": ("chalicelib.cli.checks:check", "format, lint, types, layers, quick tests"),
 }

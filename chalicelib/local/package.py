@@ -28,7 +28,7 @@ from chalicelib.transport import LocalTransport
 __all__ = ["Package", "fingerprint", "package"]
 
 _MOMENT = (2000, 1, 1, 0, 0, 0)
-_LEFT_OUT = {"local", "cli", "__pycache__"}
+_LEFT_OUT = {"local", "cli", "simulation", "__pycache__"}
 # Lambda's own runtime has them, and so has the emulator's: 16 of 26 MB of the archive.
 _IN_THE_RUNTIME = {"boto3", "botocore", "s3transfer"}
 _TAIL_LINES = 15

@@ -6,14 +6,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
 import pytest
-from botocore.exceptions import ReadTimeoutError
 
 from chalicelib.model import Host, HostState, Job, JobState, Outcome
 from chalicelib.queue.dynamodb import DynamoQueue
 from chalicelib.queue.dynamodb_table import DynamoTable
+from chalicelib.queue.memory import Answer, Apply, Interrupt
+from chalicelib.queue.memory_faults import answer_lost, token_forgotten
 from chalicelib.queue.protocol import Admission, NewJob
-
-pytestmark = pytest.mark.stack
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 LEASE = NOW + timedelta(seconds=120)
@@ -21,37 +20,24 @@ HOST = Host(id="host-1", slots=4, generation="boot-1")
 JOB = "a" * 16
 NEW = NewJob(id=JOB, name="test", pipeline="p" * 16, tenant="acme")
 
-Call = Callable[..., Mapping[str, Any]]
-
 
 class Disturbance(Protocol):
     """The fixture `disturbance`."""
 
     units: list[tuple[str, float]]
 
-    def on(self, operation: str, *faults: Callable[[Call], Mapping[str, Any]]) -> None:
+    def on(self, operation: str, *faults: Interrupt) -> None:
         """Let these faults happen to the next calls of the operation."""
 
 
-def meanwhile(act: Callable[[], object]) -> Callable[[Call], Mapping[str, Any]]:
+def meanwhile(act: Callable[[], object]) -> Interrupt:
     """Let somebody else act right before the call reaches the service."""
 
-    def fault(call: Call) -> Mapping[str, Any]:
+    def fault(_operation: str, _request: Mapping[str, Any], apply: Apply) -> Answer:
         act()
-        return call()
+        return apply()
 
     return fault
-
-
-def answer_lost(call: Call) -> Mapping[str, Any]:
-    """Make the call and lose its answer."""
-    call()
-    raise ReadTimeoutError(endpoint_url="http://127.0.0.1")
-
-
-def token_forgotten(call: Call) -> Mapping[str, Any]:
-    """Make the call as the service sees it once it has forgotten the token."""
-    return call(ClientRequestToken="forgotten")
 
 
 @pytest.fixture
@@ -63,10 +49,10 @@ def queue(table: DynamoTable) -> DynamoQueue:
 
 
 @pytest.fixture
-def other(queue: DynamoQueue, table: DynamoTable) -> DynamoQueue:
+def other(queue: DynamoQueue, other_table: DynamoTable) -> DynamoQueue:
     """Somebody else at the same table, whose calls nothing disturbs."""
     assert queue is not None
-    return DynamoQueue(table.name, default_limit=1)
+    return DynamoQueue(other_table, default_limit=1)
 
 
 def claim(queue: DynamoQueue, nonce: str = "nonce") -> Job | None:
@@ -252,7 +238,7 @@ def test_a_claim_cancelled_under_its_release_is_not_released(
 
 @pytest.mark.parametrize("second", [token_forgotten, meanwhile(lambda: None)])
 def test_transactions_whose_answers_are_lost_answer_as_if_they_were_not(
-    queue: DynamoQueue, disturbance: Disturbance, second: Callable[[Call], Mapping[str, Any]]
+    queue: DynamoQueue, disturbance: Disturbance, second: Interrupt
 ) -> None:
     """With the token remembered it is a replay; with it forgotten a refusal that is one's own."""
 

@@ -1,20 +1,25 @@
 """What the table does when the service is busy, away, or answers twice."""
 
-from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from collections.abc import Callable
+from typing import Protocol
 
 import pytest
-from botocore.exceptions import ReadTimeoutError
-from pynamodb.exceptions import CancellationReason, VerboseClientError
 
 from chalicelib.clock import ManualClock
 from chalicelib.errors import PayloadError, SettingError, StoreUnavailableError
 from chalicelib.queue.dynamodb_items import TenantItem, tenant_key
 from chalicelib.queue.dynamodb_table import Change, DynamoTable, Put, Refused
-
-pytestmark = pytest.mark.stack
-
-Call = Callable[[], Mapping[str, Any]]
+from chalicelib.queue.memory import Interrupt
+from chalicelib.queue.memory_faults import (
+    answer_lost,
+    conflict,
+    conflict_at,
+    failed_before,
+    left_over,
+    never_arrived,
+    refused_with,
+    throttled,
+)
 
 
 class Disturbance(Protocol):
@@ -23,35 +28,8 @@ class Disturbance(Protocol):
     calls: list[str]
     clock: ManualClock
 
-    def on(self, operation: str, *faults: Callable[[Call], Mapping[str, Any]]) -> None:
+    def on(self, operation: str, *faults: Interrupt) -> None:
         """Let these faults happen to the next calls of the operation."""
-
-
-def busy(code: str, *reasons: str) -> Callable[[Call], Mapping[str, Any]]:
-    """Refuse the call without making it."""
-
-    def fault(_call: Call) -> Mapping[str, Any]:
-        raise VerboseClientError(
-            {"Error": {"Code": code, "Message": "busy"}},
-            "Call",
-            cancellation_reasons=[CancellationReason(code=reason) for reason in reasons],
-        )
-
-    return fault
-
-
-def answer_lost(call: Call) -> Mapping[str, Any]:
-    """Make the call and lose its answer."""
-    call()
-    raise ReadTimeoutError(endpoint_url="http://127.0.0.1")
-
-
-def never_arrives(_call: Call) -> Mapping[str, Any]:
-    """Lose the call itself."""
-    raise ReadTimeoutError(endpoint_url="http://127.0.0.1")
-
-
-CONFLICT = busy("TransactionCanceledException", "None", "TransactionConflict")
 
 
 def tenant(name: str) -> Put:
@@ -72,7 +50,7 @@ def count(name: str) -> Change:
 def test_a_conflict_is_repeated_until_it_passes(
     table: DynamoTable, disturbance: Disturbance
 ) -> None:
-    disturbance.on("TransactWriteItems", CONFLICT, CONFLICT, CONFLICT)
+    disturbance.on("TransactWriteItems", conflict, conflict, conflict)
 
     assert table.transact("try", tenant("a"), tenant("b")) is None
 
@@ -82,7 +60,7 @@ def test_a_conflict_is_repeated_until_it_passes(
 
 def test_waits_grow_and_stay_below_a_second(table: DynamoTable, disturbance: Disturbance) -> None:
     start = disturbance.clock.now()
-    disturbance.on("TransactWriteItems", *[CONFLICT] * 9)
+    disturbance.on("TransactWriteItems", *[conflict] * 9)
 
     table.transact("try", tenant("a"))
 
@@ -93,16 +71,16 @@ def test_waits_grow_and_stay_below_a_second(table: DynamoTable, disturbance: Dis
 @pytest.mark.parametrize(
     ("operation", "fault"),
     [
-        ("TransactWriteItems", CONFLICT),
-        ("TransactWriteItems", busy("TransactionInProgressException")),
-        ("TransactWriteItems", busy("TransactionCanceledException", "ThrottlingError")),
-        ("UpdateItem", busy("TransactionConflictException")),
-        ("UpdateItem", busy("ThrottlingException")),
-        ("GetItem", busy("ProvisionedThroughputExceededException")),
-        ("Query", never_arrives),
-        ("UpdateItem", never_arrives),
-        ("GetItem", busy("InternalServerError")),
-        ("BatchGetItem", busy("RequestLimitExceeded")),
+        ("TransactWriteItems", conflict_at(1)),
+        ("TransactWriteItems", refused_with("TransactionInProgressException")),
+        ("TransactWriteItems", throttled),
+        ("UpdateItem", conflict),
+        ("UpdateItem", refused_with("ThrottlingException")),
+        ("GetItem", throttled),
+        ("Query", never_arrived),
+        ("UpdateItem", never_arrived),
+        ("GetItem", failed_before),
+        ("BatchGetItem", refused_with("RequestLimitExceeded")),
     ],
     ids=[
         "conflict",
@@ -121,7 +99,7 @@ def test_what_does_not_pass_is_given_up_in_bounded_time(
     table: DynamoTable,
     disturbance: Disturbance,
     operation: str,
-    fault: Callable[[Call], Mapping[str, Any]],
+    fault: Interrupt,
 ) -> None:
     disturbance.on(operation, *[fault] * 50)
     start = disturbance.clock.now()
@@ -181,9 +159,9 @@ def test_a_refusal_brings_what_was_met(table: DynamoTable) -> None:
 
 
 def test_a_table_that_is_not_there_is_for_an_operator(
-    table: DynamoTable, disturbance: Disturbance
+    table: DynamoTable, other_table: DynamoTable
 ) -> None:
-    missing = DynamoTable("no-such-table", clock=disturbance.clock)
+    missing = DynamoTable("no-such-table", connection=other_table._connection)
 
     with pytest.raises(SettingError):
         missing.get(tenant_key("a"))
@@ -198,17 +176,16 @@ def test_an_item_that_is_too_large_is_the_senders_fault(table: DynamoTable) -> N
     assert caught.value.status == 413
 
 
-def test_items_left_over_by_a_batch_are_asked_for_again(
+def test_what_is_left_over_by_a_batch_is_sent_again(
     table: DynamoTable, disturbance: Disturbance
 ) -> None:
-    table.put("try", tenant("a"))
+    names = ["a", "b", "c"]
+    items = [tenant(name).item for name in names]
+    disturbance.on("BatchWriteItem", left_over)
+    disturbance.on("BatchGetItem", left_over, left_over)
 
-    def half(_call: Call) -> Mapping[str, Any]:
-        keys = {"pk": {"S": "T#a"}, "sk": {"S": "S"}}
-        return {"Responses": {}, "UnprocessedKeys": {table.name: {"Keys": [keys]}}}
+    table.put_many("try", items)
+    found = list(table.get_many(tenant_key(name) for name in names))
 
-    disturbance.on("BatchGetItem", half, half)
-
-    found = list(table.get_many([tenant_key("a")]))
-
-    assert [raw["pk"]["S"] for raw in found] == ["T#a"]
+    assert sorted(raw["pk"]["S"] for raw in found) == ["T#a", "T#b", "T#c"]
+    assert disturbance.calls == ["BatchWriteItem"] * 2 + ["BatchGetItem"] * 3

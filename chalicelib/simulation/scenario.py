@@ -1,0 +1,112 @@
+"""The course of a world: it settles, trouble begins, it heals. All of it drawn from the seed.
+
+After the healing nothing fails any more, and sweeps go on until nothing is left to do, or for too
+long: that is where liveness is asked.
+"""
+
+from collections.abc import Callable
+
+from chalicelib.model import Host, HostState
+from chalicelib.services.drain_host import resume_host
+from chalicelib.services.register_host import register_host
+from chalicelib.services.sweep import sweep
+from chalicelib.simulation.deliveries import Deliveries
+from chalicelib.simulation.engine import Actor
+from chalicelib.simulation.nature import SLOTS, Nature
+from chalicelib.simulation.people import TENANTS, People
+from chalicelib.simulation.rest import MINUTE_MS
+from chalicelib.simulation.world import World
+
+__all__ = ["Scenario"]
+
+_SETTLED_MS = 5_000
+_ALL_BACK_MS = 60_000
+_PUSHES_UNTIL_MS = 4 * MINUTE_MS
+_HEAL_AT_MS = 8 * MINUTE_MS
+_UNRESTS = (0.0, 0.1, 0.3)
+_INCIDENTS_AT_MOST = 2
+_REFS = (("push", "refs/heads/main"), ("pull_request", "refs/pull/5"))
+_BURSTS = (1, 1, 2)
+_BURST_PAUSE_MS = 40_000
+
+
+class Scenario:
+    """Sets a world going, and heals it. `deliveries` are GitHub's."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._people = People(world)
+        self._nature = Nature(world)
+        self._fates: list[Actor] = []
+        self.deliveries = Deliveries(world)
+
+    @property
+    def heal_at_ms(self) -> int:
+        """Return when the world is to heal, as far as is known by now."""
+        return max(_HEAL_AT_MS, self._nature.calm_at_ms)
+
+    def begin(self) -> None:
+        """Lay out everything that is going to happen."""
+        random = self._world.random
+        for name in ("h1", "h2"):
+            self._world.add_host(name)
+            self._nature.register(name)
+        self._later("clock", self._sweep_for_ever, MINUTE_MS // 2)
+        for _ in range(random.randint(2, 4)):
+            self._later("people", self._push, random.randint(_SETTLED_MS, _PUSHES_UNTIL_MS))
+        self._later("nature", self._trouble_begins, _SETTLED_MS)
+        unrest = random.choice(_UNRESTS)
+        for act in (*self._people.incidents(), *self._nature.incidents()):
+            for _ in range(_INCIDENTS_AT_MOST):
+                if random.random() < unrest:
+                    at_ms = random.randint(MINUTE_MS, _HEAL_AT_MS - MINUTE_MS)
+                    self._fates.append(self._later("fate", act, at_ms))
+
+    def heal(self) -> None:
+        """End all trouble: what is left must now come to its end by itself."""
+        world = self._world
+        world.boundary.note("the world heals")
+        for fate in self._fates:
+            world.engine.kill(fate)
+        world.faults.on = False
+        world.builds_short = True
+        world.github.away = False
+        world.store.heal()
+        for machine in world.hosts.values():
+            machine.reachable = machine.connected = not machine.gone
+        world.history.healed_ms = world.engine.now_ms + _ALL_BACK_MS
+        self._people.call(self._put_hosts_back)
+        self._people.call(self._people.put_all_back)
+        self.deliveries.redeliver_missing()
+
+    def _put_hosts_back(self) -> None:
+        berth = self._world.berth
+        for name, machine in self._world.hosts.items():
+            if machine.gone:
+                berth.queue.set_host_state(name, HostState.LOST)
+            else:
+                register_host(berth, Host(id=name, slots=SLOTS))
+                resume_host(berth, name)
+
+    def _trouble_begins(self) -> None:
+        self._world.faults.on = True
+
+    def _sweep_for_ever(self) -> None:
+        """Sweep once a minute, as EventBridge starts it: now and then not at all, or twice."""
+        world = self._world
+        while True:
+            times = world.random.choices((0, 1, 2), (3, 94, 3))[0] if world.faults.on else 1
+            for _ in range(times):
+                world.lambdas.invoke("sweep", lambda: sweep(world.berth), limit_s=60)
+            world.engine.pause(MINUTE_MS)
+
+    def _push(self) -> None:
+        random = self._world.random
+        kind, ref = random.choice(_REFS)
+        tenant = random.choice(TENANTS)
+        for _ in range(random.choice(_BURSTS)):
+            self.deliveries.scatter(self.deliveries.happen(kind=kind, tenant=tenant, ref=ref))
+            self._world.engine.pause(random.randint(1, _BURST_PAUSE_MS))
+
+    def _later(self, name: str, act: Callable[[], None], delay_ms: int) -> Actor:
+        return self._world.engine.spawn(Actor(name), act, delay_ms=delay_ms)

@@ -1,0 +1,58 @@
+"""Every place where an actor can die in the life of a pipeline, and every pair of places."""
+
+from collections.abc import Iterable
+from concurrent.futures import ProcessPoolExecutor
+from itertools import chain
+from multiprocessing import get_context
+
+import pytest
+
+from chalicelib.simulation.crashes import CrashRun, run_with_deaths
+from chalicelib.simulation.faults import Fault
+
+_ONE = "[a]"
+_CHAIN = "[a, b: {requires: [a]}, c: {requires: [b]}]"
+_KINDS = (Fault.KILL_BEFORE, Fault.KILL_AFTER)
+
+
+def _told(run: CrashRun, *at: int) -> Iterable[str]:
+    return (f"died at {at}: {violation}" for violation in run.violations)
+
+
+def _second_deaths(first: int) -> list[str]:
+    """Let a second actor die at each call that follows a first death; return what did not hold."""
+    calls = run_with_deaths([first]).calls
+    runs = ((second, run_with_deaths([first, second])) for second in range(first + 1, calls + 1))
+    return [told for second, run in runs for told in _told(run, first, second)]
+
+
+@pytest.mark.parametrize("jobs", [_ONE, _CHAIN], ids=["one job", "a chain"])
+def test_a_pipeline_without_deaths_takes_one_attempt_for_each_job(jobs: str) -> None:
+    run = run_with_deaths([], jobs=jobs)
+
+    assert run.violations == ()
+    assert run.attempts == 1
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("kind", _KINDS)
+@pytest.mark.parametrize("jobs", [_ONE, _CHAIN], ids=["one job", "a chain"])
+def test_any_one_death_is_put_right(jobs: str, kind: Fault) -> None:
+    calls = run_with_deaths([], jobs=jobs).calls
+
+    runs = [(at, run_with_deaths([at], jobs=jobs, kind=kind)) for at in range(1, calls + 1)]
+
+    assert [told for at, run in runs for told in _told(run, at)] == []
+    assert all(run.died for _, run in runs)
+    assert all(run.attempts <= 2 for _, run in runs)
+
+
+@pytest.mark.timeout(300)
+def test_any_two_deaths_are_put_right() -> None:
+    """The second may be that of the sweeper that repairs the first."""
+    calls = run_with_deaths([]).calls
+
+    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
+        told = list(chain.from_iterable(pool.map(_second_deaths, range(1, calls + 1))))
+
+    assert told == []
