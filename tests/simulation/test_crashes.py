@@ -47,6 +47,7 @@ def test_any_one_death_is_put_right(jobs: str, kind: Fault) -> None:
     assert all(run.attempts <= 2 for _, run in runs)
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_any_two_deaths_are_put_right() -> None:
     """The second may be that of the sweeper that repairs the first."""

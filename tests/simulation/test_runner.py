@@ -14,6 +14,7 @@ def thousand() -> Summary:
     return run_seeds(_SEEDS, jobs=2)
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(400)
 def test_no_invariant_breaks_in_a_thousand_seeds(thousand: Summary) -> None:
     """On a failure: `./berth simulate-queue --first SEED --seeds 1 --trace`."""
@@ -23,6 +24,7 @@ def test_no_invariant_breaks_in_a_thousand_seeds(thousand: Summary) -> None:
     assert thousand.seeds == len(_SEEDS)
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(400)
 def test_every_fault_that_is_meant_to_happen_did(thousand: Summary) -> None:
     """A fault that never fires proves nothing."""
