@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from itertools import count
+from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -15,10 +17,13 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 from pynamodb.connection import Connection
 
+from chalicelib.clock import ManualClock
 from chalicelib.model import HOLDS_SLOT, Host, HostState, Job, JobState, Outcome
 from chalicelib.queue.dynamodb import DynamoQueue
+from chalicelib.queue.dynamodb_table import DynamoTable
 from chalicelib.queue.memory import memory_table
 from chalicelib.queue.protocol import Admission, JobQueue, NewJob
+from tests.faulty_endpoint import FAULTS, FaultyEndpoint, faulty_endpoint_before
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 LIMIT = 2
@@ -47,6 +52,8 @@ class QueueMachine(RuleBasedStateMachine):
         self.fences: dict[str, int] = {}
         self.admitted: set[str] = set()
         self.seen: dict[str, Job] = {}
+        self.limits = dict.fromkeys(TENANTS, LIMIT)
+        self.held = dict.fromkeys(TENANTS, 0)
         for host in ("host-1", "host-2"):
             self.queue.register_host(Host(id=host, slots=SLOTS, generation="boot"))
 
@@ -54,10 +61,38 @@ class QueueMachine(RuleBasedStateMachine):
     def admit(self, job: str, wait: timedelta, priority_s: int) -> None:
         """Ask for a slot; a delivery may be repeated at any time."""
         self.now += wait
-        asked = NewJob(id=job, name=job, pipeline="p", tenant=_tenant(job), priority_s=priority_s)
-        answer = self.queue.admit(asked, now=self.now)
+        answer = self.queue.admit(_new(job, priority_s), now=self.now)
         assert (answer is Admission.EXISTS) == (job in self.admitted)
         self.admitted.add(job)
+
+    @rule(job=JOBS)
+    def skip(self, job: str) -> None:
+        """End a job that was not admitted, unless it was."""
+        skipped = self.queue.skip(
+            _new(job), outcome=Outcome.CANCELLED, reason="a need failed", now=self.now
+        )
+        assert skipped == (job not in self.admitted)
+        self.admitted.add(job)
+
+    @rule(tenant=st.sampled_from(TENANTS), limit=st.sampled_from((0, 1, 2, 3, 81)))
+    def put_tenant_limit(self, tenant: str, limit: int) -> None:
+        """Change a limit, also below what runs, and beyond what one item holds."""
+        self.queue.put_tenant_limit(tenant, limit=limit)
+        self.limits[tenant] = limit
+
+    @rule(tenant=st.sampled_from(TENANTS), wait=WAITS)
+    def tidy_tenant(self, tenant: str, wait: timedelta) -> None:
+        """Do what the sweeper does with a tenant."""
+        self.now += wait
+        self.queue.settle_limit(tenant)
+        self.queue.forget_idle(tenant, before=self.now)
+
+    @rule(lanes=st.integers(1, 5), wait=WAITS)
+    def change_lanes(self, lanes: int, wait: timedelta) -> None:
+        """Change how many lanes there are, and give up empty ones that are old."""
+        self.now += 4 * wait
+        self.queue.settle_lanes("default", now=self.now)
+        self.queue.put_pool_lanes("default", lanes=lanes, now=self.now)
 
     @rule(tenant=st.sampled_from(TENANTS))
     def promote(self, tenant: str) -> None:
@@ -163,11 +198,19 @@ class QueueMachine(RuleBasedStateMachine):
         for name in TENANTS:
             tenant = self.queue.get_tenant(name)
             held = tenant.jobs if tenant else frozenset()
-            assert len(held) <= LIMIT  # S1
+            assert len(held) <= max(self.limits[name], self.held[name])  # S1: no more, if above
+            self.held[name] = len(held)
             mine = {job.id for job in jobs.values() if job.tenant == name}
             assert held == {job for job in mine if jobs[job].state in HOLDS_SLOT}  # S2
         ready = {job.id for job in jobs.values() if job.state is JobState.READY}
         assert {entry.job for entry in self.queue.ready("default", limit=50)} == ready  # S3
+        pending = {job.id for job in jobs.values() if job.state is JobState.PENDING}
+        behind = [self.queue.backlog(name, limit=50) for name in TENANTS]
+        assert {entry.job for entries in behind for entry in entries} == pending
+        active = {tenant.id for tenant in self.queue.active_tenants()}
+        assert {
+            job.tenant for job in jobs.values() if job.state in HOLDS_SLOT | {JobState.PENDING}
+        } <= active
         for host in self.queue.hosts("default"):
             assert len(host.jobs) <= SLOTS  # S8
             held_here = {
@@ -202,6 +245,10 @@ class QueueMachine(RuleBasedStateMachine):
             assert before is None or self.queue.get_job(before.id) == before
 
 
+def _new(job: str, priority_s: int = 0) -> NewJob:
+    return NewJob(id=job, name=job, pipeline="p", tenant=_tenant(job), priority_s=priority_s)
+
+
 def _tenant(job: str) -> str:
     return TENANTS[int(job) % 2]
 
@@ -219,37 +266,56 @@ def test_invariants_hold_in_memory_after_any_operations() -> None:
         )
 
 
+@pytest.fixture
+def faulty_endpoint(
+    data_table: str, emulator_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[FaultyEndpoint]:
+    """A proxy before the emulator, which this process's SDKs use once the table is there."""
+    assert data_table
+    with faulty_endpoint_before(emulator_url, tmp_path) as proxy:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.url)
+        yield proxy
+
+
 @pytest.mark.stack
-@pytest.mark.timeout(120)
-def test_invariants_hold_in_dynamodb_after_any_operations(data_table: str) -> None:
-    """Fewer examples: each step is some ten calls over HTTP."""
+@pytest.mark.timeout(180)
+def test_invariants_hold_in_dynamodb_whatever_is_refused_or_left_unanswered(
+    data_table: str, faulty_endpoint: FaultyEndpoint
+) -> None:
+    """Fewer examples: each step is some ten calls over HTTP. Each rule of faults has to fire."""
     declared = Connection().dispatch("DescribeTable", {"TableName": data_table})["Table"]
-    taken = ("AttributeDefinitions", "KeySchema")
     numbers = count()
 
     def make() -> JobQueue:
         name = f"{data_table}-{next(numbers)}"
-        index = declared["GlobalSecondaryIndexes"][0]
-        Connection().dispatch(
-            "CreateTable",
-            {
-                "TableName": name,
-                "BillingMode": "PAY_PER_REQUEST",
-                **{key: declared[key] for key in taken},
-                "GlobalSecondaryIndexes": [
-                    {key: index[key] for key in ("IndexName", "KeySchema", "Projection")}
-                ],
-            },
-        )
-        return DynamoQueue(name, default_limit=LIMIT)
+        Connection().dispatch("CreateTable", create_like(declared, name))
+        table = DynamoTable(name, clock=ManualClock())  # waits between tries take no time
+        return DynamoQueue(table, default_limit=LIMIT)
 
     with machine_over(make) as machine:
         run_state_machine_as_test(
             machine,
             settings=settings(
-                max_examples=6,
+                max_examples=8,
                 stateful_step_count=40,
                 deadline=None,
                 suppress_health_check=list(HealthCheck),
             ),
         )
+
+    fired = faulty_endpoint.fired()
+    assert set(fired) == set(FAULTS), fired
+
+
+def create_like(declared: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """Return the request that creates a table like the one described."""
+    index = declared["GlobalSecondaryIndexes"][0]
+    return {
+        "TableName": name,
+        "BillingMode": "PAY_PER_REQUEST",
+        "AttributeDefinitions": declared["AttributeDefinitions"],
+        "KeySchema": declared["KeySchema"],
+        "GlobalSecondaryIndexes": [
+            {key: index[key] for key in ("IndexName", "KeySchema", "Projection")}
+        ],
+    }
