@@ -111,10 +111,11 @@ class Tenants:
     def forget_idle(self, tenant: str, *, before: datetime) -> bool:
         """Take an idle tenant out of the active ones. Two write units when it is done.
 
-        One of several shards stays: a slot taken in another shard would not bring it back.
+        One of several shards stays: a slot taken in another shard would not bring it back. So does
+        one that may hold nothing: its jobs become PENDING without any slot being taken.
         """
         slots = self._slots(tenant)
-        if slots is None or len(slots.used) > 1 or slots.tenant.jobs:
+        if slots is None or len(slots.used) > 1 or slots.tenant.jobs or not slots.tenant.limit:
             return False
         if slots.used_at is not None and slots.used_at >= before:
             return False
@@ -128,7 +129,7 @@ class Tenants:
         change = Change(
             key=tenant_key(tenant),
             actions=[TenantItem.partition.remove(), TenantItem.order.remove()],
-            condition=seen & TenantItem.pk.exists() & _holds_at_most(0),
+            condition=seen & self._has_room() & _holds_at_most(0),
         )
         return not isinstance(self._table.update("forget_idle", change), Refused)
 

@@ -157,9 +157,20 @@ def test_an_idle_tenant_is_forgotten_and_comes_back_with_its_next_slot(queue: Jo
     assert not queue.forget_idle("nobody", before=at(61))
 
 
+def test_a_tenant_that_was_stopped_is_not_forgotten(queue: JobQueue) -> None:
+    """Its jobs take no slot, so nothing would bring it back."""
+    queue.put_tenant_limit("acme", limit=0)
+    assert not queue.forget_idle("acme", before=at(9999))
+
+    admit(queue, 1)
+
+    assert [each.id for each in queue.active_tenants()] == ["acme"]
+
+
 def test_a_tenant_with_a_backlog_is_not_forgotten(queue: JobQueue) -> None:
     queue.put_tenant_limit("acme", limit=0)
     admit(queue, 1)
+    queue.put_tenant_limit("acme", limit=1)
 
     assert not queue.forget_idle("acme", before=at(9999))
 
