@@ -17,6 +17,10 @@ BENCHES = {
         "chalicelib.cli.bench_pickup:bench_pickup",
         "webhook to first output of the first step",
     ),
+    "queue": (
+        "chalicelib.cli.bench_queue:bench_queue",
+        "units of DynamoDB that a job and a claim take, beside naive designs",
+    ),
     "shell": (
         "chalicelib.cli.bench_shell:bench_shell",
         "a command, here and over SSH, beside subprocess, paramiko, plumbum and sh",
