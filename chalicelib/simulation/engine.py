@@ -126,6 +126,12 @@ class Engine:
         actor.deadline_ms = -1
         self._enter(actor, self.now_ms)
 
+    def kill_named(self, *kinds: str) -> None:
+        """Take away the machines of all actors whose name begins so."""
+        for actor in list(self._alive):
+            if actor.name.startswith(kinds):
+                self.kill(actor)
+
     def run(self, until_ms: int) -> None:
         """Go on until then, or until nobody has anything to do."""
         self._horizon_ms = until_ms

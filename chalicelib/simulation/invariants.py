@@ -63,6 +63,7 @@ _DONE = JobState.DONE.value
 _READY = JobState.READY.value
 _LEASED = JobState.LEASED.value
 _RUNNING = JobState.RUNNING.value
+_CANCELLING = JobState.CANCELLING.value
 _ALLOWED = {(before.value, after.value) for (before, _), after in TRANSITIONS.items()}
 _FIRST = {JobState.READY.value, JobState.PENDING.value, JobState.DONE.value}
 
@@ -174,13 +175,14 @@ def s09_intent(now: Snapshot, history: History) -> _Found:
 
 
 def s10_old_fences(now: Snapshot, history: History) -> _Found:
-    """Whoever acts for an old fence changes nothing of that job, but may claim it like anybody."""
+    """Whoever acts for an old fence changes nothing of that job; claim and cancel know no fence."""
     del now
     attempt = history.last.attempt
     for before, after in history.last.jobs:
         if attempt is None or before is None or before.id != attempt[0]:
             continue
-        if before.fence != attempt[1] and not _is_claim(before, after):
+        by_anybody = _is_claim(before, after) or _is_cancel(before, after)
+        if before.fence != attempt[1] and not by_anybody:
             yield (
                 before.id,
                 f"{history.last.actor} of fence {attempt[1]} changed fence {before.fence}",
@@ -313,6 +315,13 @@ def broken(now: Snapshot, history: History) -> list[Violation]:
 
 def _is_claim(before: JobRow | None, after: JobRow | None) -> bool:
     return _moves(before, after, _READY, _LEASED)
+
+
+def _is_cancel(before: JobRow | None, after: JobRow | None) -> bool:
+    if before is None or after is None or before.state == after.state:
+        return False
+    waited = before.state in _QUEUED and after.state == _DONE
+    return waited or after.state == _CANCELLING
 
 
 def _moves(before: JobRow | None, after: JobRow | None, old: str, new: str) -> bool:

@@ -93,7 +93,7 @@ class Nature:
         if not self._may_vanish(machine):
             return
         self._note(machine, "gets a spot notice")
-        world.lambdas.invoke("notice", lambda: drain_host(world.berth, machine.name), limit_s=60)
+        world.lambdas.invoke("operator", lambda: drain_host(world.berth, machine.name), limit_s=60)
         world.engine.pause(_SPOT_NOTICE_MS)
         if self._may_vanish(machine):
             self._note(machine, "is taken back")
