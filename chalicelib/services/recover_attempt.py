@@ -35,8 +35,8 @@ def recover_attempt(
         job: the job.
         fence: the attempt that was lost.
         cause: what made the caller think so, for the reason that people see.
-        silent: all that the caller knows is that Step Functions heard nothing of the attempt. One
-            that runs is then left to the sweeper: see `Decision.ALIVE`.
+        silent: all that the caller knows is that Step Functions heard nothing of the attempt. If
+            its host finds nothing wrong with it, it is left to the sweeper: see `Decision.ALIVE`.
 
     Raises:
         StoreUnavailableError: the store did not answer; nothing is lost by trying again.
@@ -49,15 +49,15 @@ def recover_attempt(
         return Decision.STALE
     if berth.logs.get_result(job, fence) is not None:
         return _finish(berth, record)
-    if silent and record.state is not JobState.LEASED:
+    wrong = _diagnosis(berth, record)
+    if silent and not wrong and record.state is not JobState.LEASED:
         # Heartbeats pass through the store on their way. When it was away for a while, every build
         # was silent and none was lost; the sweeper goes by the lease, and knows of outages.
         return Decision.ALIVE
-    return _take_away(berth, record, cause)
+    return _take_away(berth, record, reason=f"{cause}; {wrong}" if wrong else cause)
 
 
-def _take_away(berth: Berth, record: Job, cause: str) -> Decision:
-    reason = _diagnosis(berth, record, cause)
+def _take_away(berth: Berth, record: Job, *, reason: str) -> Decision:
     if record.state is JobState.CANCELLING:
         return _end(berth, record, outcome=Outcome.CANCELLED, reason="cancelled")
     if record.state is JobState.LEASED:
@@ -96,13 +96,15 @@ def _driver(berth: Berth, record: Job | None) -> HostDriver | None:
     return berth.host(host) if host is not None else None
 
 
-def _diagnosis(berth: Berth, record: Job, cause: str) -> str:
+def _diagnosis(berth: Berth, record: Job) -> str:
+    """Return what is wrong with the attempt on its host, or the empty string."""
     driver = _driver(berth, record)
+    if driver is None:
+        return "its host is not registered any more"
     try:
-        found = driver.diagnose(record.id, record.fence) if driver is not None else ""
+        return driver.diagnose(record.id, record.fence)
     except HostUnreachableError as error:
-        found = str(error)
-    return f"{cause}; {found}" if found else cause
+        return str(error)
 
 
 def _clear_host(berth: Berth, record: Job | None, job: str, fence: int) -> None:

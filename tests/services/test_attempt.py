@@ -226,6 +226,16 @@ def test_an_attempt_that_was_only_not_heard_of_is_left_to_its_lease(site: Site) 
     assert site.host.attempts() == [(job.id, 1)]
 
 
+def test_an_attempt_not_heard_of_on_a_host_that_is_gone_is_tried_again_at_once(site: Site) -> None:
+    """A dead host is noticed by the missing heartbeats, not a sweep and a lease later."""
+    job = _dispatched(site)
+    site.host.unreachable = True
+
+    decision = recover_attempt(site.berth, job=job.id, fence=1, cause="silent", silent=True)
+
+    assert decision is Decision.REQUEUED
+
+
 def test_an_attempt_that_never_ran_is_not_waited_for(site: Site) -> None:
     job = site.plan()
 
