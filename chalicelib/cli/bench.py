@@ -25,6 +25,10 @@ BENCHES = {
         "chalicelib.cli.bench_shell:bench_shell",
         "a command, here and over SSH, beside subprocess, paramiko, plumbum and sh",
     ),
+    "storm": (
+        "chalicelib.cli.bench_storm:bench_storm",
+        "a flood of deliveries, what becomes of them, and what the queue then costs",
+    ),
     "wait": (
         "chalicelib.cli.bench_wait:bench_wait",
         "overhead of a wait, beside tenacity and stamina",
