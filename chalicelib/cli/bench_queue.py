@@ -18,7 +18,12 @@ from chalicelib.cli.bench_queue_naive import (
     head_of_lane_waste,
     textbook_units,
 )
-from chalicelib.cli.bench_table import MeteredConnection, create_queue_table, temporary_emulator
+from chalicelib.cli.bench_table import (
+    Cost,
+    MeteredConnection,
+    create_queue_table,
+    temporary_emulator,
+)
 from chalicelib.cli.frame import command_parser, paint, print_json, print_table
 from chalicelib.local.progress import Progress
 from chalicelib.queue.dynamodb_table import DynamoTable
@@ -119,12 +124,11 @@ def _claim_figures(
         with progress.step(f"{size.samples} claims of a lane of {jobs:,}"):
             costs[name] = claim_costs(connection, table, pool=name, samples=size.samples)
     short, long = costs["short"], costs["long"]
-    wasted = {
-        f"lane_of_{jobs}": _idle_waste(connection, jobs, size.rounds, progress) for jobs in _IDLE
-    }
+    races = {f"lane_of_{jobs}": _idle(connection, jobs, size.rounds, progress) for jobs in _IDLE}
     with progress.step(f"{_CLAIMERS} claimers at once at a lane of {size.loaded:,}"):
         loaded = _race(connection, "loaded", jobs=size.loaded, claims=size.loaded // 5)
-    wasted[f"lane_of_{size.loaded}"] = loaded.wasted_per_claim
+    races[f"lane_of_{size.loaded}"] = loaded
+    wasted = {lane: each.wasted_per_claim for lane, each in races.items()}
     return {
         "claim_requests": long.requests,
         "claim_units_1e2": short.units,
@@ -135,19 +139,23 @@ def _claim_figures(
         "claim_time_ratio_1e2_1e5": long.time_ms / short.time_ms,
         "wasted_writes_per_claim_16": max(wasted.values()),
         "wasted_writes_by_lane": wasted,
-        "conflicts": loaded.cost.conflicts,
+        "overlaps_per_claim_by_lane": {lane: each.overlaps for lane, each in races.items()},
         "claims_per_s": loaded.claims / loaded.time_s,
     }
 
 
-def _idle_waste(connection: MeteredConnection, jobs: int, rounds: int, progress: Progress) -> float:
-    """Return write units wasted for each claim, until a short lane is empty; several times."""
+def _idle(connection: MeteredConnection, jobs: int, rounds: int, progress: Progress) -> Race:
+    """Return what it takes to empty a short lane, several times."""
     with progress.step(f"{_CLAIMERS} claimers at once at a lane of {jobs}, {rounds} times"):
         races = [
             _race(connection, f"idle-{jobs}-{number}", jobs=jobs, claims=jobs)
             for number in range(rounds)
         ]
-    return sum(each.cost.wasted for each in races) / sum(each.claims for each in races)
+    return Race(
+        claims=sum(each.claims for each in races),
+        cost=sum((each.cost for each in races), Cost()),
+        time_s=sum(each.time_s for each in races),
+    )
 
 
 def _race(connection: MeteredConnection, name: str, *, jobs: int, claims: int) -> Race:
@@ -228,6 +236,10 @@ def _print_races(figures: Mapping[str, Any]) -> None:
         (f"wasted write units a claim, {name.replace('_', ' ')}", f"{units:.2f}", "")
         for name, units in lanes
     ]
+    overlaps = [
+        (f"transactions in each other's way, {name.replace('_', ' ')}", f"{each:.2f}", "")
+        for name, each in figures["overlaps_per_claim_by_lane"].items()
+    ]
     heads = figures["naive"]["head_of_lane_wasted_writes_per_claim_16"]
     rate = f"{figures['claims_per_s']:.0f}"
     print_table(
@@ -235,6 +247,7 @@ def _print_races(figures: Mapping[str, Any]) -> None:
             *wasted,
             _row(figures, "wasted_writes_per_claim_16", "  the most"),
             ("  when all take the head", f"{heads:.2f}", ""),
+            *overlaps,
             ("claims a second", rate, "the emulator's, not DynamoDB's"),
         ]
     )

@@ -62,6 +62,11 @@ class Race:
         """Write units of refused and conflicting writes, for each claim that succeeded."""
         return self.cost.wasted / self.claims if self.claims else 0.0
 
+    @property
+    def overlaps(self) -> float:
+        """Transactions in another one's way, for each claim that succeeded."""
+        return self.cost.overlaps / self.claims if self.claims else 0.0
+
 
 def fill(table: DynamoTable, *, pool: str, jobs: int) -> None:
     """Put READY jobs into the pool's one lane, of tenants that hold as many slots as one item does."""

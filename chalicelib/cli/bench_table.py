@@ -7,7 +7,8 @@ nothing: the user's stack is not touched, and need not run.
 import secrets
 import tempfile
 import threading
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -65,7 +66,9 @@ class Cost:
         wasted: write units of writes that were refused, of which no answer tells (protocol trap T4):
             what each met, by this project's own accounting, and a kilobyte for what was not told.
         refused: writes whose condition did not hold.
-        conflicts: writes that another one was in the way of.
+        conflicts: writes that another one was in the way of, as the emulator says: it never does.
+        overlaps: transactions sent while another one on an item of theirs was under way. DynamoDB
+            would refuse most of these as conflicts (protocol trap T2), so it is what to expect at most.
     """
 
     requests: int = 0
@@ -74,6 +77,7 @@ class Cost:
     wasted: float = 0.0
     refused: int = 0
     conflicts: int = 0
+    overlaps: int = 0
 
     def __add__(self, other: "Cost") -> "Cost":
         return Cost(**{name: getattr(self, name) + getattr(other, name) for name in _FIELDS})
@@ -106,6 +110,7 @@ class MeteredConnection(Connection):
         )
         self._cost = Cost()
         self._counting = threading.Lock()
+        self._under_way: Counter[str] = Counter()
         _ = self.client  # made here: botocore's making of clients is not safe among threads
 
     @property
@@ -119,7 +124,8 @@ class MeteredConnection(Connection):
         if operation_name not in _UNMETERED:
             asked["ReturnConsumedCapacity"] = "INDEXES"
         try:
-            answer: dict[str, Any] = super().dispatch(operation_name, asked)
+            with self._noting(_items_of(operation_name, asked)):
+                answer: dict[str, Any] = super().dispatch(operation_name, asked)
         except FOREIGN as error:
             self._add(_cost_of_refusal(error))
             raise
@@ -131,6 +137,18 @@ class MeteredConnection(Connection):
     def _add(self, more: Cost) -> None:
         with self._counting:
             self._cost += more
+
+    @contextmanager
+    def _noting(self, items: Sequence[str]) -> Iterator[None]:
+        with self._counting:
+            if any(self._under_way[item] for item in items):
+                self._cost += Cost(overlaps=1)
+            self._under_way.update(items)
+        try:
+            yield
+        finally:
+            with self._counting:
+                self._under_way.subtract(items)
 
 
 @contextmanager
@@ -190,6 +208,15 @@ def register_hosts(berth: Berth, *, pool: str, hosts: int, slots: int) -> None:
         berth.queue.register_host(
             Host(id=f"{pool}-{number}", pool=pool, slots=slots, generation="generation-1")
         )
+
+
+def _items_of(operation: str, request: Mapping[str, Any]) -> Sequence[str]:
+    """Return the partition keys of the queue's items that a transaction writes."""
+    if operation != "TransactWriteItems":
+        return ()
+    writes = [write for each in request["TransactItems"] for write in each.values()]
+    keys = [write.get("Key") or write["Item"] for write in writes]
+    return [key["pk"]["S"] for key in keys if "pk" in key]
 
 
 def _cost_of_answer(operation: str, answer: Mapping[str, Any]) -> Cost:
