@@ -122,3 +122,11 @@ class Registry(Tenants, Pools, Groups):
             if not isinstance(answer, Refused):
                 return from_ms(int(read(SweepItem, answer).since))
         raise StoreUnavailableError(reason="other sweepers pass at the same time")
+
+    def swept_since(self, *, now: datetime, longest_gap: timedelta) -> datetime | None:
+        """Return since when the sweeper has passed without a gap; None if it is in one now."""
+        raw = self._table.get(sweep_key())
+        mark = read(SweepItem, raw) if raw else None
+        if mark is None or int(mark.at) < to_ms(now - longest_gap):
+            return None
+        return from_ms(int(mark.since))

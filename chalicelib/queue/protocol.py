@@ -352,3 +352,7 @@ class JobQueue(Protocol):
         so does the first sweep ever. It is what the outage amnesty is counted from.
         """
         ...
+
+    def swept_since(self, *, now: datetime, longest_gap: timedelta) -> datetime | None:
+        """Return since when the sweeper has passed without a gap; None if it is in one now. A read."""
+        ...

@@ -42,6 +42,15 @@ class Policy:
     lxd_project: str = "berth"
     host_state_dir: str = "/var/lib/berth"
 
+    @property
+    def longest_sweep_gap(self) -> timedelta:
+        """The time between two sweeps from which on the store counts as having been away.
+
+        One sweep that did not come, and no more: the protocol's two periods (section 1.7) let an
+        outage pass that silences every build for as long as its heartbeats may stay out.
+        """
+        return self.sweep_period * 3 / 2
+
 
 class Identify(Protocol):
     """Puts the identity of the work on the log lines that follow."""

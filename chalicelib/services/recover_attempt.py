@@ -36,7 +36,8 @@ def recover_attempt(
         fence: the attempt that was lost.
         cause: what made the caller think so, for the reason that people see.
         silent: all that the caller knows is that Step Functions heard nothing of the attempt. If
-            its host finds nothing wrong with it, it is left to the sweeper: see `Decision.ALIVE`.
+            its host finds nothing wrong with it, or if the store was away, it is left to the
+            sweeper: see `Decision.ALIVE`.
 
     Raises:
         StoreUnavailableError: the store did not answer; nothing is lost by trying again.
@@ -50,11 +51,20 @@ def recover_attempt(
     if berth.logs.get_result(job, fence) is not None:
         return _finish(berth, record)
     wrong = _diagnosis(berth, record)
-    if silent and not wrong and record.state is not JobState.LEASED:
-        # Heartbeats pass through the store on their way. When it was away for a while, every build
-        # was silent and none was lost; the sweeper goes by the lease, and knows of outages.
+    if silent and record.state is not JobState.LEASED and (not wrong or _store_was_away(berth)):
         return Decision.ALIVE
     return _take_away(berth, record, reason=f"{cause}; {wrong}" if wrong else cause)
+
+
+def _store_was_away(berth: Berth) -> bool:
+    """Return whether silence says nothing: heartbeats pass through the store on their way.
+
+    When it was away for a while every build was silent, and none was lost by it. The sweeper has a
+    mark in the store, whose gaps are the store's; it goes by the leases, a full lease after a gap.
+    """
+    now = berth.clock.now()
+    since = berth.queue.swept_since(now=now, longest_gap=berth.policy.longest_sweep_gap)
+    return since is None or now - since < berth.policy.lease
 
 
 def _take_away(berth: Berth, record: Job, *, reason: str) -> Decision:

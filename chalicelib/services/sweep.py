@@ -64,7 +64,7 @@ def sweep(berth: Berth) -> Swept:
     """
     swept = Swept()
     now = berth.clock.now()
-    since = berth.queue.note_sweep(now=now, longest_gap=2 * berth.policy.sweep_period)
+    since = berth.queue.note_sweep(now=now, longest_gap=berth.policy.longest_sweep_gap)
     # After an outage everybody's lease is old: nothing is reaped until one lease has passed in which
     # supervisors could renew (protocol 1.7, outage amnesty).
     swept.amnesty = now - since < berth.policy.lease

@@ -282,3 +282,13 @@ def test_sweeps_without_a_gap_count_from_the_first(queue: JobQueue) -> None:
     seen = [queue.note_sweep(now=at(n), longest_gap=gap) for n in (0, 60, 60, 180, 301, 301, 360)]
 
     assert seen == [at(0), at(0), at(0), at(0), at(301), at(301), at(301)]
+
+
+def test_a_gap_of_the_sweeper_is_seen_while_it_lasts(queue: JobQueue) -> None:
+    gap = timedelta(seconds=90)
+    assert queue.swept_since(now=at(0), longest_gap=gap) is None
+    for second in (0, 60):
+        queue.note_sweep(now=at(second), longest_gap=gap)
+
+    assert queue.swept_since(now=at(150), longest_gap=gap) == at(0)
+    assert queue.swept_since(now=at(151), longest_gap=gap) is None

@@ -24,6 +24,7 @@ from chalicelib.services.end_attempt import end_attempt
 from chalicelib.services.finish_job import finish_job
 from chalicelib.services.record_report import record_report
 from chalicelib.services.recover_attempt import Decision, recover_attempt
+from chalicelib.services.sweep import sweep
 from tests.services.installation import Site, make_site, result
 
 _TOKEN = "task-token"  # noqa: S105 - a stand-in, not a password
@@ -228,12 +229,27 @@ def test_an_attempt_that_was_only_not_heard_of_is_left_to_its_lease(site: Site) 
 
 def test_an_attempt_not_heard_of_on_a_host_that_is_gone_is_tried_again_at_once(site: Site) -> None:
     """A dead host is noticed by the missing heartbeats, not a sweep and a lease later."""
+    for _ in range(3):
+        sweep(site.berth)
+        site.pass_time(timedelta(minutes=1))
     job = _dispatched(site)
     site.host.unreachable = True
 
     decision = recover_attempt(site.berth, job=job.id, fence=1, cause="silent", silent=True)
 
     assert decision is Decision.REQUEUED
+
+
+def test_after_an_outage_of_the_store_silence_says_nothing_of_a_host(site: Site) -> None:
+    """It does not answer, and nobody's heartbeat came through: the build may well run."""
+    sweep(site.berth)
+    site.pass_time(timedelta(hours=1))
+    job = _dispatched(site)
+    site.host.unreachable = True
+
+    decision = recover_attempt(site.berth, job=job.id, fence=1, cause="silent", silent=True)
+
+    assert decision is Decision.ALIVE
 
 
 def test_an_attempt_that_never_ran_is_not_waited_for(site: Site) -> None:
