@@ -272,6 +272,7 @@ _STARTERS = {
     "chalicelib/local/packages.py": "a dpkg that is killed leaves the system half installed",
     "chalicelib/local/processes.py": "daemons are children, known by their start time",
     "chalicelib/transport/local.py": "is the driver",
+    "chalicelib/transport/local_process.py": "is the driver's hand",
 }
 _STARTING_PACKAGE = "chalicelib/supervisor/"  # shipped to hosts alone, standard library only
 _STARTING = {"subprocess", "pty"}

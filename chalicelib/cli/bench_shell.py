@@ -141,6 +141,9 @@ def _here(plumbum: Any, sh: Any) -> dict[str, Call]:
     program = command(_PROGRAM)
     # sh gives programs a terminal unless told; the others give pipes.
     for_sh = sh.Command(_PROGRAM).bake(_env=_ENVIRONMENT, _tty_out=False)
+    # What plumbum is given for one command is added to its own, which is a copy of this process's.
+    plumbum.local.env.clear()
+    plumbum.local.env.update(_ENVIRONMENT)
     for_plumbum = plumbum.local[_PROGRAM]
     quiet = subprocess.DEVNULL
 

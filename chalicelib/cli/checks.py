@@ -12,7 +12,7 @@ from chalicelib.errors import LocalStackError
 from chalicelib.local.package import package
 from chalicelib.local.places import ROOT
 from chalicelib.shell import command, duplicate, redirect
-from chalicelib.transport import LocalTransport
+from chalicelib.transport import InFolder, LocalTransport
 
 __all__ = ["check", "test"]
 
@@ -92,7 +92,7 @@ def _checks(template: Path) -> dict[str, list[str]]:
 def _passes(name: str, words: Sequence[str]) -> bool:
     both = redirect(command(*words), duplicate(2, 1))
     inherited = os.environ  # noqa: TID251 - handed on to the tools as it is: their caches, a proxy
-    done = LocalTransport(environment=inherited, cwd=ROOT).run(both, check=False)
+    done = InFolder(LocalTransport(environment=inherited), str(ROOT)).run(both, check=False)
     return _said(name, [] if done.ok else done.lines or ["no output"])
 
 

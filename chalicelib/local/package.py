@@ -23,7 +23,7 @@ import yaml
 
 from chalicelib.errors import LocalStackError
 from chalicelib.shell import command
-from chalicelib.transport import LocalTransport
+from chalicelib.transport import InFolder, LocalTransport
 
 __all__ = ["Package", "fingerprint", "package"]
 
@@ -213,7 +213,8 @@ def _run_chalice(project: Path, merge: Path) -> dict[str, Any]:
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
     environment = {**kept, "AWS_DEFAULT_REGION": "us-east-1", "PYTHONDONTWRITEBYTECODE": "1"}
     packing = command(chalice, "package", "--merge-template", merge, "packaged")
-    done = LocalTransport(environment=environment, cwd=project).run(packing, check=False)
+    here = InFolder(LocalTransport(environment=environment), str(project))
+    done = here.run(packing, check=False)
     if not done.ok:
         said = (done.stdout + done.stderr).decode(errors="replace")
         lines = said.splitlines()[-_TAIL_LINES:]

@@ -84,6 +84,8 @@ def explain(node: Node, *, dialect: Dialect = Dialect.POSIX, facts: Iterable[str
 def _render(node: Node, renderer: "_Renderer") -> str:
     try:
         node = renderer.resolve(node)
+        if isinstance(node, Command):  # most are one, and it has one form only
+            return renderer.command(node)
         in_line = isinstance(node, Script) and node.inline
         flat = renderer.fitting(node, inline=in_line)
         return flat if flat is not None else "\n".join(each.text for each in renderer.lines(node))
@@ -332,7 +334,7 @@ class _Renderer:
     def _simple(self, node: Node) -> str:
         match node:
             case Command():
-                return self._command(node)
+                return self.command(node)
             case Assign():
                 pairs = [self._assignment(name, value) for name, value in node.variables]
                 return " ".join([node.keyword, *pairs] if node.keyword else pairs) or ":"
@@ -344,7 +346,8 @@ class _Renderer:
             case _:  # pragma: no cover - the callers have told the others apart
                 raise ShellError(reason=f"not a command: {type(node).__name__}")
 
-    def _command(self, node: Command) -> str:
+    def command(self, node: Command) -> str:
+        """Return a command in one line, whatever its length."""
         environment = [self._assignment(name, value) for name, value in node.environment]
         first, *rest = node.words
         text = self._words.text

@@ -124,7 +124,7 @@ class Transport(ABC):
             HostKeyError: the host is not the one that was expected.
             ShellError: the command cannot be rendered for the host.
         """
-        node = q(command)
+        node = command if isinstance(command, Node) else q(command)
         return self.execute(self._call(node, options))
 
     def _call(self, node: Node, options: RunOptions) -> Call:

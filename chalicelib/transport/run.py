@@ -1,6 +1,6 @@
 """One run in progress, the part that all drivers share: its output, its limit, its end."""
 
-import secrets
+import os
 import threading
 import time
 from abc import abstractmethod
@@ -64,7 +64,7 @@ class Run:
         self.call = call
         self.invocation = made
         self.host = host
-        self.token = secrets.token_hex(8)
+        self.token = os.urandom(8).hex()
         """Marks the processes of this run, see `tree`."""
         self._started = time.monotonic()
         self._deadline = None if call.timeout_s is None else self._started + call.timeout_s

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from chalicelib.clock import SteadyClock
 from chalicelib.errors import (
     CommandFailedError,
     CommandTimeoutError,
@@ -35,6 +36,7 @@ from chalicelib.transport import (
     start,
 )
 from chalicelib.transport.files import put_script
+from chalicelib.wait import wait_for
 from tests.contract.transports import ALL_BYTES, PLAIN, REAL, Site, alive
 
 pytestmark = pytest.mark.timeout(300)  # the first to use LXD may make the image
@@ -231,4 +233,5 @@ def test_a_process_is_found_by_its_very_name(real_site: Site) -> None:
         assert not process_running(transport, "300")
     finally:
         transport.run(q("kill -9 {pid}", pid=pid))
-    assert not process_running(transport, name)
+    # A signal is sent, not awaited.
+    wait_for(lambda: not process_running(transport, name), clock=SteadyClock(), tries=10)
