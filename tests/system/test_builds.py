@@ -209,6 +209,39 @@ def test_eight_builds_at_once_all_end_once(installation: Installation) -> None:
     assert installation.slots_taken() == {"H#local": {}, "T#local": {}}
 
 
+_GRAPH = """\
+version: 2.1
+jobs:
+  first: {docker: [{image: "debian:12"}], steps: [{run: "true"}]}
+  broken: {docker: [{image: "debian:12"}], steps: [{run: "false"}]}
+  after: {docker: [{image: "debian:12"}], steps: [{run: "true"}]}
+  never: {docker: [{image: "debian:12"}], steps: [{run: "true"}]}
+workflows:
+  main:
+    jobs:
+      - never: {requires: [after, broken]}
+      - after: {requires: [first]}
+      - broken: {requires: [first]}
+      - first
+"""
+
+
+def test_jobs_run_after_those_they_need_and_not_after_a_failed_one(
+    installation: Installation,
+) -> None:
+    ended = installation.wait_end(installation.push(_GRAPH))
+
+    jobs = {job["name"]: job for job in ended["jobs"]}
+    outcomes = {name: job["outcome"] for name, job in jobs.items()}
+    assert outcomes == {
+        "first": "succeeded", "after": "succeeded", "broken": "failed", "never": "cancelled",
+    }  # fmt: skip
+    assert jobs["first"]["hops"]["finished"] < jobs["after"]["hops"]["claimed"]
+    assert jobs["never"]["reason"] == "needs broken, which failed"
+    assert jobs["never"]["fence"] == 0
+    assert ended["outcome"] == "failed"
+
+
 def test_an_unknown_repository_is_accepted_and_its_pipeline_says_so(
     installation: Installation,
 ) -> None:
