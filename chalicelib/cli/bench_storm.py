@@ -10,10 +10,9 @@ from typing import Any
 
 from chalicelib.cli.bench_storm_deliveries import Storm
 from chalicelib.cli.bench_storm_run import StormRun
-from chalicelib.cli.bench_table import MeteredConnection, create_queue_table, temporary_emulator
+from chalicelib.cli.bench_table import temporary_emulator
 from chalicelib.cli.frame import command_parser, paint, print_json, print_table
 from chalicelib.local.progress import Progress
-from chalicelib.queue.dynamodb_table import DynamoTable
 
 __all__ = ["bench_storm"]
 
@@ -28,7 +27,7 @@ def bench_storm(arguments: Sequence[str]) -> int:
         "bench storm",
         "Send a flood of signed deliveries, 30 % of them repeats, through the real intake, planner, "
         "queue and finish, on an emulator of its own, and count what comes out. The default takes "
-        "more than an hour, nearly all of it the emulator's; 5,000 deliveries take some minutes.",
+        "one to two hours, nearly all of it the emulator's; 5,000 deliveries take some minutes.",
         examples=[
             "./berth bench storm --deliveries 5000",
             "./berth bench storm --deliveries 5000 --finish 350 --json",
@@ -48,9 +47,7 @@ def bench_storm(arguments: Sequence[str]) -> int:
         )
 
     with temporary_emulator() as emulator:
-        connection = MeteredConnection(emulator.url)
-        table = DynamoTable(create_queue_table(connection, "berth-storm"), connection=connection)
-        figures = StormRun(storm, connection, table, finish=finish).figures(Progress())
+        figures = StormRun(storm, emulator, finish=finish).figures(Progress())
     if asked.json:
         print_json(figures)
     else:
@@ -60,7 +57,7 @@ def bench_storm(arguments: Sequence[str]) -> int:
 
 def _print(figures: Mapping[str, Any]) -> None:
     first, last = figures["dequeues_per_s_first_tenth"], figures["dequeues_per_s_last_tenth"]
-    ratio = figures["dequeue_rate_ratio"]
+    early, late = figures["dequeue_cpu_ms_first_tenth"], figures["dequeue_cpu_ms_last_tenth"]
     print_table(
         [
             ("deliveries", f"{figures['deliveries']:,}"),
@@ -70,7 +67,15 @@ def _print(figures: Mapping[str, Any]) -> None:
             *(_conserved(figures, what) for what in ("pipelines", "jobs")),
             ("jobs finished", f"{figures['jobs_finished']:,}"),
             ("  a second, of the first tenth", f"{first:.1f}, the emulator's"),
-            ("  a second, of the last tenth", f"{last:.1f}: {ratio:.2f} times the first"),
+            (
+                "  a second, of the last tenth",
+                f"{last:.1f}, {figures['dequeue_rate_ratio']:.2f} times as many",
+            ),
+            ("  processor time, of the first tenth", f"{early:.1f} ms each"),
+            (
+                "  processor time, of the last tenth",
+                f"{late:.1f} ms, {figures['dequeue_cpu_ratio']:.2f} times",
+            ),
             ("units of a dequeue", ""),
             ("  with a tenth waiting", f"{figures['units_per_dequeue_tenth_waiting']:g}"),
             ("  with all waiting", f"{figures['units_per_dequeue_all_waiting']:g}"),

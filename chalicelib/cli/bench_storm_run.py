@@ -14,7 +14,14 @@ from threading import Event
 from typing import Any, TypeVar
 
 from chalicelib.cli.bench_storm_deliveries import CONFIG, Storm
-from chalicelib.cli.bench_table import MeteredConnection, berth_over, register_hosts
+from chalicelib.cli.bench_table import (
+    MeteredConnection,
+    berth_over,
+    cpu_s,
+    create_queue_table,
+    register_hosts,
+)
+from chalicelib.local.emulator import Emulator
 from chalicelib.local.progress import Progress
 from chalicelib.model import Outcome, Result, Source
 from chalicelib.queue.dynamodb_table import DynamoTable
@@ -105,16 +112,36 @@ class _Counted:
     finished: list[str] = field(default_factory=list)
 
 
-class StormRun:
-    """One storm over one table."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Stretch:
+    """Jobs that were finished, and what it took."""
 
-    def __init__(
-        self, storm: Storm, connection: MeteredConnection, table: DynamoTable, *, finish: int
-    ) -> None:
+    jobs: int
+    time_s: float
+    cpu_s: float
+
+    @property
+    def rate(self) -> float:
+        """Jobs a second."""
+        return self.jobs / self.time_s
+
+    @property
+    def cpu_ms(self) -> float:
+        """Processor time of a job."""
+        return self.cpu_s / self.jobs * 1000
+
+
+class StormRun:
+    """One storm over a table of its own."""
+
+    def __init__(self, storm: Storm, emulator: Emulator, *, finish: int) -> None:
         """Prepare the storm; of its jobs only `finish` are finished."""
         self._storm = storm
-        self._connection = connection
-        self._table = table
+        self._emulator = emulator
+        self._connection = connection = MeteredConnection(emulator.url)
+        self._table = table = DynamoTable(
+            create_queue_table(connection, "berth-storm"), connection=connection
+        )
         self._finish = finish
         self._sequencer = _PretendSequencer()
         self._berth = berth_over(
@@ -193,14 +220,17 @@ class StormRun:
     def _work_off(self, progress: Progress) -> dict[str, float]:
         """Finish jobs; return rates of the first and the last tenth, and units of a late claim."""
         tenth = self._finish // _TENTH
-        first_s = self._finish_until(tenth, progress)
+        first = self._finish_until(tenth, progress)
         self._finish_until(self._finish - tenth, progress)
         last_units = self._claim_units()
-        last_s = self._finish_until(self._finish, progress)
+        last = self._finish_until(self._finish, progress)
         return {
-            "dequeues_per_s_first_tenth": tenth / first_s,
-            "dequeues_per_s_last_tenth": tenth / last_s,
-            "dequeue_rate_ratio": first_s / last_s,
+            "dequeues_per_s_first_tenth": first.rate,
+            "dequeues_per_s_last_tenth": last.rate,
+            "dequeue_rate_ratio": last.rate / first.rate,
+            "dequeue_cpu_ms_first_tenth": first.cpu_ms,
+            "dequeue_cpu_ms_last_tenth": last.cpu_ms,
+            "dequeue_cpu_ratio": last.cpu_ms / first.cpu_ms,
             "units_per_dequeue_last": last_units,
         }
 
@@ -219,10 +249,10 @@ class StormRun:
     def _register_hosts(self, slots: int) -> None:
         register_hosts(self._berth, pool=_POOL, hosts=_HOSTS, slots=slots)
 
-    def _finish_until(self, total: int, progress: Progress) -> float:
-        """Let the hosts finish what is started, until so many jobs are done; return seconds."""
+    def _finish_until(self, total: int, progress: Progress) -> _Stretch:
+        """Let the hosts finish what is started, until so many jobs are done."""
         finished, attempts = self._counted.finished, self._sequencer.attempts
-        started = time.perf_counter()
+        before, started, cpu_before = len(finished), time.perf_counter(), cpu_s(self._emulator)
 
         def work(stop: Event) -> None:
             while len(finished) < total and not stop.is_set():
@@ -235,7 +265,11 @@ class StormRun:
                 progress.detail(f"{len(finished):,} of {self._finish:,}")
 
         _in_threads(work)
-        return time.perf_counter() - started
+        return _Stretch(
+            jobs=max(1, len(finished) - before),
+            time_s=time.perf_counter() - started,
+            cpu_s=cpu_s(self._emulator) - cpu_before,
+        )
 
     def _run(self, job: str, fence: int) -> None:
         """Do what a host does with an attempt: bind it, store a result, and have it finished."""

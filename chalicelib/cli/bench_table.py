@@ -4,9 +4,11 @@ Shared by the benchmarks of the queue. The emulator is a process of the benchmar
 nothing: the user's stack is not touched, and need not run.
 """
 
+import os
 import secrets
 import tempfile
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -42,6 +44,7 @@ __all__ = [
     "Cost",
     "MeteredConnection",
     "berth_over",
+    "cpu_s",
     "create_queue_table",
     "register_hosts",
     "temporary_emulator",
@@ -168,6 +171,16 @@ def temporary_emulator() -> Iterator[Emulator]:
             yield emulator
         finally:
             emulator.stop()
+
+
+def cpu_s(emulator: Emulator) -> float:
+    """Return the processor seconds of the emulator and this process so far.
+
+    On a machine that does other things too they say more than the seconds that have passed.
+    """
+    stat = Path(f"/proc/{emulator.pid}/stat").read_text().rpartition(")")[2].split()
+    user, system = stat[11:13]  # proc(5): utime and stime
+    return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK") + time.process_time()
 
 
 def create_queue_table(connection: Connection, name: str) -> str:
