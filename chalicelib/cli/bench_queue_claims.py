@@ -58,8 +58,16 @@ class Race:
     time_s: float
 
     @property
-    def wasted_per_claim(self) -> float:
-        """Write units of refused and conflicting writes, for each claim that succeeded."""
+    def wasted_writes(self) -> float:
+        """Refused and conflicting writes, a transaction being one, for each claim that succeeded.
+
+        As the protocol counts them (section 1.10).
+        """
+        return (self.cost.refused + self.cost.conflicts) / self.claims if self.claims else 0.0
+
+    @property
+    def wasted_units(self) -> float:
+        """Write units of these, for each claim that succeeded."""
         return self.cost.wasted / self.claims if self.claims else 0.0
 
     @property

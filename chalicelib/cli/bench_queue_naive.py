@@ -133,7 +133,7 @@ def filter_scan_units(connection: MeteredConnection, *, backlog: int) -> float:
 def head_of_lane_waste(
     connection: MeteredConnection, *, backlog: int, claimers: int, claims: int
 ) -> tuple[float, int]:
-    """Return write units wasted for each claim, and the claims, when everybody takes the head."""
+    """Return writes wasted for each claim, and the claims, when everybody takes the head."""
     _create(connection, "heads", _BY_STATE, projection="KEYS_ONLY")
     _fill(connection, "heads", [{"id": f"{number:06d}"} for number in range(backlog)])
     together = threading.Barrier(claimers)
@@ -151,7 +151,8 @@ def head_of_lane_waste(
     with ThreadPoolExecutor(claimers) as threads:
         for done in [threads.submit(work) for _ in range(claimers)]:
             done.result()
-    return (connection.cost - before).wasted / len(won), len(won)
+    spent = connection.cost - before
+    return (spent.refused + spent.conflicts) / len(won), len(won)
 
 
 def _head(connection: Connection) -> str | None:
