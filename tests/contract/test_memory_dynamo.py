@@ -138,6 +138,51 @@ def test_a_cancelled_transaction_leaves_its_token_free(both: Both) -> None:
     assert "n" not in both.get("a")
 
 
+@pytest.mark.parametrize("sign", ["=", "<>", "<", "<=", ">", ">="])
+@pytest.mark.parametrize("kind", ["N", "S", "B"])
+def test_comparisons_hold_for_the_same_values(both: Both, sign: str, kind: str) -> None:
+    """Before, at and after the value; where there is none; and against another type."""
+    both.write("Put", {"Item": {**key("a"), "v": {kind: "5"}}})
+    condition = {"Key": key("a"), "ConditionExpression": f"v {sign} :v"}
+    absent = {"Key": key("a"), "ConditionExpression": f"gone {sign} :v"}
+    other = {"BOOL": True} if sign in {"=", "<>"} else {"S": "5"} if kind == "N" else {"N": "5"}
+
+    values = [{kind: "4"}, {kind: "5"}, {kind: "6"}, other]
+    held = [
+        both.write("Update", {**asked, "ExpressionAttributeValues": {":v": value}}).code == ""
+        for value in values
+        for asked in (condition, absent)
+    ]
+
+    assert held[2] == ("=" in sign)
+    assert any(held) != all(held)
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        "v BETWEEN :low AND :high",
+        "NOT v BETWEEN :low AND :high",
+        "v IN (:low, :high)",
+        "size(m) BETWEEN :low AND :high",
+        "v = :low OR v = :high AND gone = :low",
+        "(v = :low OR v = :high) AND v <> :low",
+    ],
+)
+def test_conditions_hold_at_the_same_bounds(both: Both, condition: str) -> None:
+    values = {":low": {"N": "1"}, ":high": {"N": "3"}}
+    request = {"ConditionExpression": condition, "ExpressionAttributeValues": values}
+
+    held = []
+    for number in range(5):
+        content = {f"x{each}": {"NULL": True} for each in range(number)}
+        item = {**key(f"{number}"), "v": {"N": f"{number}"}, "m": {"M": content}}
+        both.write("Put", {"Item": item})
+        held.append(both.write("Update", {"Key": key(f"{number}"), **request}).code == "")
+
+    assert any(held) != all(held)
+
+
 @pytest.mark.parametrize(
     "request_",
     [
