@@ -51,6 +51,7 @@ def _chosen() -> Berth:
 
 def berth_of(chosen: Settings) -> Berth:
     """Return drivers for these settings: AWS at the endpoint that the environment names."""
+    from chalicelib.fleet.ec2 import Ec2Instances
     from chalicelib.github.rest import RestGithub
     from chalicelib.keyring.aws import AwsKeyring
     from chalicelib.logs.dynamodb import DynamoLogs
@@ -69,6 +70,7 @@ def berth_of(chosen: Settings) -> Berth:
         sequencer=AwsSequencer(plan_function=chosen.plan_function, run_job_arn=chosen.run_job_arn),
         keyring=AwsKeyring(secret_id=chosen.secret_id, table=chosen.table),
         host=lambda host: _host(chosen, host),
+        instances=Ec2Instances(installation=chosen.table),
         clock=clock,
         nonce=lambda: secrets.token_hex(8),
         policy=policy_of(chosen),

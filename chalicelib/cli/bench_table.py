@@ -22,7 +22,7 @@ from botocore.exceptions import ClientError
 from pynamodb.connection import Connection
 
 from chalicelib.clock import SystemClock
-from chalicelib.fleet.memory import MemoryHost
+from chalicelib.fleet.memory import MemoryHost, MemoryInstances
 from chalicelib.github.memory import MemoryGithub
 from chalicelib.github.protocol import Github
 from chalicelib.keyring.memory import MemoryKeyring
@@ -209,6 +209,7 @@ def berth_over(
         sequencer=sequencer or MemorySequencer(),
         keyring=MemoryKeyring(),
         host=lambda _: host,
+        instances=MemoryInstances(),
         clock=SystemClock(),
         nonce=lambda: secrets.token_hex(8),
         policy=Policy(claim_lease=timedelta(hours=1)),

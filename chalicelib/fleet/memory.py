@@ -4,14 +4,14 @@
 supervisor is not imitated: a test reads `containers` and `supervisors`, and ends them itself.
 """
 
-from collections.abc import Collection, Sequence
-from datetime import timedelta
+from collections.abc import Collection, Iterator, Sequence
+from datetime import datetime, timedelta
 
 from chalicelib.errors import FenceLostError, HostUnreachableError, ImageMissingError
 from chalicelib.fleet.diagnosis import Findings
-from chalicelib.fleet.protocol import AttemptPlan
+from chalicelib.fleet.protocol import AttemptPlan, Instance
 
-__all__ = ["MemoryHost"]
+__all__ = ["MemoryHost", "MemoryInstances"]
 
 
 class MemoryHost:
@@ -98,3 +98,23 @@ class MemoryHost:
         if self._fences.get(plan.job, 0) > plan.fence:
             raise FenceLostError(job=plan.job, fence=plan.fence)
         self._fences[plan.job] = plan.fence
+
+
+class MemoryInstances:
+    """`protocol.Instances` in memory; also what an installation has whose hosts are no instances."""
+
+    def __init__(self) -> None:
+        self._launched: dict[str, datetime] = {}
+
+    def launch(self, instance: str, *, now: datetime) -> None:
+        """Note an instance, as its launch would."""
+        self._launched[instance] = now
+
+    def launched(self) -> Iterator[Instance]:
+        """Yield what was launched and not terminated, by id."""
+        for name, moment in sorted(self._launched.items()):
+            yield Instance(id=name, launched_at=moment)
+
+    def terminate(self, instance: str) -> None:
+        """Forget the instance."""
+        self._launched.pop(instance, None)

@@ -5,12 +5,12 @@ a supervisor that runs, removing what is gone are all successes. A fence file on
 an attempt that is older than one it has seen.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 
-__all__ = ["AttemptPlan", "ContainerLimits", "HostDriver"]
+__all__ = ["AttemptPlan", "ContainerLimits", "HostDriver", "Instance", "Instances"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,4 +88,24 @@ class HostDriver(Protocol):
 
     def generation(self) -> str:
         """Return the boot generation of the host."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Instance:
+    """A machine that a cloud bills this installation for. Its id is the id of the host it becomes."""
+
+    id: str
+    launched_at: datetime
+
+
+class Instances(Protocol):
+    """The machines of this installation at a cloud. Raises `StoreUnavailableError` when that is away."""
+
+    def launched(self) -> Iterator[Instance]:
+        """Yield every instance of this installation that has not been terminated."""
+        ...
+
+    def terminate(self, instance: str) -> None:
+        """End an instance; one that is gone is a success."""
         ...

@@ -1,7 +1,8 @@
-"""Remove effects that no job owns any more: containers on hosts, executions that still wait.
+"""Remove what nobody owns any more: containers on hosts, executions that wait, instances.
 
 Effects are named by (job, fence), so what is not the job's current attempt is garbage that anyone may
-collect (queue protocol R4). Holds no state; safe to run twice at once.
+collect (queue protocol R4); an instance that never became a host is nobody's either. Holds no state;
+safe to run twice at once.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -18,14 +19,17 @@ __all__ = ["Collected", "collect_orphans"]
 _GRACE = timedelta(seconds=60)
 """How long what a finished attempt left is let be: its supervisor, or its execution, is just ending."""
 _AT_ONCE = 100
+_PROVISIONING = timedelta(minutes=15)
+"""Longer than an instance takes to become a host: its first boot and its host spec."""
 
 
 @dataclass(slots=True, kw_only=True)
 class Collected:
-    """What was removed, as `<job>-<fence>`, and the hosts that did not answer."""
+    """What was removed, as `<job>-<fence>` or an instance's id, and the hosts that did not answer."""
 
     containers: list[str] = field(default_factory=list)
     executions: list[str] = field(default_factory=list)
+    instances: list[str] = field(default_factory=list)
     unreachable: list[str] = field(default_factory=list)
 
 
@@ -35,6 +39,11 @@ def collect_orphans(berth: Berth, collected: Collected, *, over: Callable[[], bo
     Raises:
         StoreUnavailableError: the store or Step Functions did not answer.
     """
+    for part in (_collect_containers, _collect_executions, _collect_instances):
+        part(berth, collected, over)
+
+
+def _collect_containers(berth: Berth, collected: Collected, over: Callable[[], bool]) -> None:
     for host in _hosts(berth):
         if over():
             return
@@ -42,6 +51,9 @@ def collect_orphans(berth: Berth, collected: Collected, *, over: Callable[[], bo
             _collect_host(berth, berth.host(host), collected)
         except HostUnreachableError:
             collected.unreachable.append(host.id)
+
+
+def _collect_executions(berth: Berth, collected: Collected, over: Callable[[], bool]) -> None:
     for page in _pages(berth.sequencer.open_executions()):
         if over():
             return
@@ -51,6 +63,16 @@ def collect_orphans(berth: Berth, collected: Collected, *, over: Callable[[], bo
             if _is_garbage(berth, known, fence) and not _moved_lately(berth, known):
                 berth.sequencer.stop(job, fence, reason="its attempt is over")
                 collected.executions.append(f"{job}-{fence}")
+
+
+def _collect_instances(berth: Berth, collected: Collected, over: Callable[[], bool]) -> None:
+    oldest = berth.clock.now() - _PROVISIONING
+    for instance in berth.instances.launched():
+        if over():
+            return
+        if instance.launched_at < oldest and berth.queue.get_host(instance.id) is None:
+            berth.instances.terminate(instance.id)
+            collected.instances.append(instance.id)
 
 
 def _hosts(berth: Berth) -> Iterator[Host]:

@@ -11,7 +11,7 @@ from secrets import SystemRandom
 from typing import Protocol
 
 from chalicelib.clock import Clock
-from chalicelib.fleet.protocol import ContainerLimits, HostDriver
+from chalicelib.fleet.protocol import ContainerLimits, HostDriver, Instances
 from chalicelib.github.protocol import Github
 from chalicelib.keyring.protocol import Keyring
 from chalicelib.logs.protocol import LogStore
@@ -79,6 +79,7 @@ class Berth:
     sequencer: Sequencer
     keyring: Keyring
     host: Callable[[Host], HostDriver]
+    instances: Instances
     clock: Clock
     nonce: Callable[[], str]
     policy: Policy

@@ -11,6 +11,7 @@ from random import Random
 from typing import Any
 
 from chalicelib.errors import FenceLostError, NotFoundError
+from chalicelib.fleet.memory import MemoryInstances
 from chalicelib.keyring.memory import MemoryKeyring
 from chalicelib.keyring.signing import Ticket, open_ticket
 from chalicelib.model import Host, Report, Result
@@ -144,6 +145,7 @@ class World:
             sequencer=SimulatedSequencer(self.boundary, self.machine, planner),
             keyring=MemoryKeyring(),
             host=self._drive,
+            instances=MemoryInstances(),
             clock=ActorClock(self.engine),
             nonce=lambda: f"nonce-{next(nonces)}",
             policy=Policy(),

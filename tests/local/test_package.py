@@ -165,12 +165,16 @@ def test_a_function_without_a_policy_is_refused(project: Path, tmp_path: Path) -
     "path", sorted((_ROOT / ".chalice").glob("policy-*.json")), ids=lambda path: path.stem
 )
 def test_policies_name_actions_and_resources(path: Path) -> None:
-    """Only the two calls that Amazon cannot scope may be made on everything."""
-    tokens = {"states:SendTaskHeartbeat", "states:SendTaskSuccess"}
+    """Only the calls that Amazon cannot scope may be made on everything."""
+    unscoped = {
+        "ec2:DescribeInstances",
+        "states:SendTaskHeartbeat",
+        "states:SendTaskSuccess",
+    }
 
     for statement in json.loads(path.read_text())["Statement"]:
         assert not [action for action in statement["Action"] if "*" in action]
-        assert "*" not in statement["Resource"] or set(statement["Action"]) <= tokens
+        assert "*" not in statement["Resource"] or set(statement["Action"]) <= unscoped
 
 
 @pytest.mark.parametrize(
@@ -178,6 +182,7 @@ def test_policies_name_actions_and_resources(path: Path) -> None:
     [
         ("states:ListExecutions", {"sweep"}),
         ("states:StopExecution", {"sweep"}),
+        ("ec2:TerminateInstances", {"sweep"}),
         ("lambda:InvokeFunction", {"api", "sweep"}),
         ("states:StartExecution", {"api", "dispatch", "end", "plan", "register", "sweep"}),
         ("s3:PutObject", {"api", "dispatch", "end", "plan", "sweep"}),

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from chalicelib.clock import ManualClock
-from chalicelib.fleet.memory import MemoryHost
+from chalicelib.fleet.memory import MemoryHost, MemoryInstances
 from chalicelib.github.memory import MemoryGithub
 from chalicelib.keyring.memory import MemoryKeyring
 from chalicelib.logs.memory import MemoryLogs
@@ -137,6 +137,7 @@ def make_site(
         sequencer=sequencer,
         keyring=keyring,
         host=drive,
+        instances=MemoryInstances(),
         clock=clock,
         nonce=lambda: next(nonces),
         policy=Policy(),

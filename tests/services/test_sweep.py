@@ -1,8 +1,10 @@
 """The sweeper repairs what a killed actor left, and nothing that is alive."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
+from chalicelib.clock import ManualClock
+from chalicelib.fleet.memory import MemoryInstances
 from chalicelib.keyring.signing import Ticket
 from chalicelib.model import HostState, JobRef, JobState, Outcome, PipelineState, Report
 from chalicelib.services.cancel_pipeline import cancel_pipeline
@@ -14,6 +16,15 @@ from chalicelib.services.sweep import sweep
 from tests.services.installation import Site, make_site, result
 
 _MINUTE = timedelta(minutes=1)
+
+
+class HurriedClock(ManualClock):
+    """A clock by which every look takes ten seconds."""
+
+    def now(self) -> datetime:
+        """Return the time, and let some pass."""
+        self.advance(timedelta(seconds=10))
+        return super().now()
 
 
 def _sweep_for(site: Site, minutes: int) -> None:
@@ -219,6 +230,20 @@ def test_an_execution_that_outlived_its_job_is_stopped(site: Site) -> None:
     assert site.sequencer.running == set()
 
 
+def test_an_instance_that_never_became_a_host_is_terminated(site: Site) -> None:
+    instances = MemoryInstances()
+    berth = replace(site.berth, instances=instances)
+    for name in ("i-lost", "h1"):
+        instances.launch(name, now=site.clock.now())
+    assert sweep(berth).orphans.instances == []
+    site.pass_time(timedelta(minutes=16))
+    instances.launch("i-new", now=site.clock.now())
+
+    assert sweep(berth).orphans.instances == ["i-lost"]
+
+    assert [each.id for each in instances.launched()] == ["h1", "i-new"]
+
+
 def test_a_paused_pool_is_not_claimed_for(site: Site) -> None:
     site.queue.pause(None, reason="maintenance")
     job = site.plan()
@@ -252,6 +277,18 @@ def test_an_idle_tenant_leaves_the_active_ones_after_an_hour(site: Site) -> None
     site.pass_time(timedelta(hours=1, minutes=1))
 
     assert sweep(site.berth).forgotten == ["7"]
+
+
+def test_a_sweep_ends_in_time_and_says_what_it_left(site: Site) -> None:
+    """And each begins elsewhere, so that what one leaves another does."""
+    for _ in range(3):
+        site.plan()
+    site.pass_time(_MINUTE)
+
+    swept = sweep(replace(site.berth, clock=HurriedClock(site.clock.now())))
+
+    assert swept.unfinished
+    assert len(swept.advanced) + len(swept.closed) <= 3
 
 
 def test_two_sweeps_at_once_do_no_harm(site: Site) -> None:
