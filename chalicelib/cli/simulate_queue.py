@@ -7,6 +7,7 @@ import argparse
 import tempfile
 import time
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +17,15 @@ from chalicelib.local.git import environment
 from chalicelib.local.git import run as run_git
 from chalicelib.local.places import ROOT
 from chalicelib.local.progress import Progress
+from chalicelib.simulation.mutants import MUTANTS
+from chalicelib.simulation.mutation import Finding, hunt_all
 from chalicelib.simulation.runner import Summary, run_seeds
 from chalicelib.simulation.seed import Outcome, run_seed
 
 __all__ = ["simulate_queue"]
 
 _MOST_SHOWN = 10
+_FOR_HARMLESS = 25
 
 
 def simulate_queue(arguments: Sequence[str]) -> int:
@@ -29,6 +33,8 @@ def simulate_queue(arguments: Sequence[str]) -> int:
     asked = _parser().parse_args(arguments)
     if asked.trace:
         return _trace(asked.first)
+    if asked.mutants:
+        return _hunt_mutants(asked.seeds, as_json=asked.json)
     seeds = range(asked.first, asked.first + asked.seeds)
     progress = Progress()
     begun = time.monotonic()
@@ -57,6 +63,7 @@ def _parser() -> argparse.ArgumentParser:
             "./berth simulate-queue --seeds 1000",
             "./berth simulate-queue --first 4711 --seeds 1 --trace | less",
             "./berth simulate-queue --seeds 100000 --json",
+            "./berth simulate-queue --mutants --seeds 500",
         ],
     )
     parser.add_argument("--seeds", type=_positive, default=200, help="how many; default: 200")
@@ -66,7 +73,32 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--trace", action="store_true", help="print the whole history of the first seed alone"
     )
+    parser.add_argument(
+        "--mutants",
+        action="store_true",
+        help="break the protocol in each way there is, and say after how many seeds it is found",
+    )
     return parser
+
+
+def _hunt_mutants(seeds: int, *, as_json: bool) -> int:
+    progress, findings = Progress(), []
+    with progress.step(f"{len(MUTANTS)} mutants, up to {seeds} seeds each"):
+        for finding in hunt_all(seeds=seeds, seeds_for_harmless=min(seeds, _FOR_HARMLESS)):
+            findings.append(finding)
+            progress.detail(f"{len(findings)} of {len(MUTANTS)}")
+    harmless = {mutant.name: mutant.harmless for mutant in MUTANTS}
+    if as_json:
+        print_json([asdict(each) | {"harmless": harmless[each.name]} for each in findings])
+    else:
+        print_table([_mutant_row(each, harmless[each.name]) for each in findings])
+    return 1 if any(bool(each.told) == bool(harmless[each.name]) for each in findings) else 0
+
+
+def _mutant_row(finding: Finding, harmless: str) -> tuple[str, str, str]:
+    if finding.told:
+        return finding.name, str(finding.seeds), finding.told.partition(" ")[0]
+    return finding.name, "harmless" if harmless else "NOT FOUND", harmless
 
 
 def _positive(text: str) -> int:

@@ -17,8 +17,8 @@ T = TypeVar("T")
 
 _LONGEST_CALL_MS = 120
 _SLOW_CALL = 0.02
-_ZOMBIE_MS = (100_000, 400_000)
-"""A pause longer than a lease and its grace."""
+_ZOMBIES_MS = ((3_000, 60_000), (100_000, 400_000))
+"""Long enough that others go past, or longer than a lease and its grace."""
 
 
 def _nobody_judges(job: str, fence: int) -> None:
@@ -92,8 +92,8 @@ class Boundary:
         self.travel()
 
     def freeze(self) -> None:
-        """Stop the actor's machine for longer than a lease; its own deadline stands still too."""
-        duration_ms = self.random.randint(*_ZOMBIE_MS)
+        """Stop the actor's machine for long; its own deadline stands still too."""
+        duration_ms = self.random.randint(*self.random.choice(_ZOMBIES_MS))
         actor = self.engine.current
         if actor is not None and actor.deadline_ms is not None:
             actor.deadline_ms += duration_ms

@@ -1,8 +1,9 @@
-"""Every place where an actor can die in the life of a pipeline, and every pair of places (method M3).
+"""Every place where an actor can be disturbed in the life of a pipeline, and every pair (method M3).
 
 To die before a call is to die after the one before it, so that one kind of death at every call, and
 one before the first call of an actor, are all there are. What is killed is whoever makes the call of
 that number: the planner, the dispatcher, a callback, or the sweeper that repairs the first death.
+Other faults, such as a lost answer, are tried in the same way.
 """
 
 from collections import Counter
@@ -19,13 +20,15 @@ from chalicelib.simulation.history import Violation
 from chalicelib.simulation.rest import MINUTE_MS, come_to_rest
 from chalicelib.simulation.world import Climate, World
 
-__all__ = ["CrashRun", "Deaths", "run_with_deaths"]
+__all__ = ["CrashRun", "Disturbances", "run_disturbed", "waste_by_lost_answers"]
 
+_OF_HOSTS = {"make_container", "start_supervisor"}
+"""A host that does not answer costs the attempt: nobody knows what it does."""
 _NO_CALLS_OF_ACTORS = frozenset({"invoke", "http"})
 
 
-class Deaths:
-    """A source of faults that kills at calls of given numbers, counted from 1."""
+class Disturbances:
+    """A source of faults that strike at calls of given numbers, counted from 1."""
 
     def __init__(self, at: Collection[int], kind: Fault) -> None:
         self.on = False
@@ -35,7 +38,7 @@ class Deaths:
         self._kind = kind
 
     def draw(self, operation: str) -> Fault | None:
-        """Return the death at this call, if it is one of those."""
+        """Return the fault if this call is one of those."""
         if operation in _NO_CALLS_OF_ACTORS:
             return None
         self.calls += 1
@@ -47,42 +50,42 @@ class Deaths:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CrashRun:
-    """What came of a run: its calls until all was done, its deaths, and what did not hold.
+    """What came of a run: its calls until all was done, what befell them, and what did not hold.
 
     Attributes:
         calls: how many there were.
-        died: operations at which an actor died.
+        disturbed: operations that were.
         attempts: the most that a job of the pipeline took.
         violations: what did not hold.
         lines: the history, if it was kept.
     """
 
     calls: int
-    died: tuple[str, ...]
+    disturbed: tuple[str, ...]
     attempts: int
     violations: tuple[Violation, ...]
     lines: tuple[str, ...]
 
 
-def run_with_deaths(
+def run_disturbed(
     at: Collection[int], *, jobs: str = "[a]", kind: Fault = Fault.KILL_AFTER, keep: bool = False
 ) -> CrashRun:
-    """Push once, let the actors of these calls die, and let the sweeper put it right.
+    """Push once, disturb these calls, and let the sweeper put it right.
 
     Args:
-        at: numbers of the calls at which actors die.
+        at: numbers of the calls.
         jobs: those of the pipeline, as a config lists them.
-        kind: whether they die before or after the call.
+        kind: what befalls them.
         keep: keep the history as text.
     """
-    deaths = Deaths((), kind)
-    world = World(1, keep=keep, faults=deaths, climate=Climate())
+    disturbances = Disturbances((), kind)
+    world = World(1, keep=keep, faults=disturbances, climate=Climate())
     deliveries = Deliveries(world)
     world.add_host("h1")
     host = Host(id="h1", slots=2)
     world.lambdas.invoke("register", lambda: register_host(world.berth, host), limit_s=60)
     world.engine.run(MINUTE_MS)
-    deaths = world.faults = world.boundary.faults = Deaths(at, kind)
+    disturbances = world.faults = world.boundary.faults = Disturbances(at, kind)
 
     event = deliveries.happen(kind="push", tenant="7", ref="refs/heads/main", jobs=jobs)
     deliveries.send(event, delay_ms=1)
@@ -90,12 +93,27 @@ def run_with_deaths(
     come_to_rest(world, deliveries)
     world.engine.close()
     return CrashRun(
-        calls=deaths.calls,
-        died=tuple(operation for operation, _ in deaths.fired),
+        calls=disturbances.calls,
+        disturbed=tuple(operation for operation, _ in disturbances.fired),
         attempts=max((job.attempts for job in world.store.watch.rows.jobs.values()), default=0),
         violations=tuple(world.history.violations),
         lines=tuple(world.history.lines),
     )
+
+
+def waste_by_lost_answers() -> str:
+    """Lose each answer of the store in turn; return the first harm that this does, or nothing.
+
+    A lost answer must not even cost an attempt: what the repeat meets is one's own work.
+    """
+    calls = run_disturbed([]).calls
+    for at in range(1, calls + 1):
+        run = run_disturbed([at], kind=Fault.LOST)
+        if run.violations:
+            return str(run.violations[0])
+        if run.attempts > 1 and not _OF_HOSTS & set(run.disturbed):
+            return f"L5 at call {at}: a lost answer of {run.disturbed[0]} cost an attempt"
+    return ""
 
 
 def _sweep_for_ever(world: World, deliveries: Deliveries) -> None:

@@ -8,7 +8,9 @@ at the end. What a state cannot show is judged by `history.last`, the write itse
 from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 
+from chalicelib.clock import to_ms
 from chalicelib.model import HOLDS_SLOT, LIVE, QUEUED, TRANSITIONS, JobState, Outcome
+from chalicelib.simulation.engine import START
 from chalicelib.simulation.history import History, Violation
 from chalicelib.simulation.snapshot import JobRow, Snapshot
 
@@ -39,6 +41,7 @@ _Found = Iterator[tuple[str, str]]
 Invariant = Callable[[Snapshot, History], _Found]
 
 _LEASE_MS = 90_000
+_SLIGHT_MS = 2_000
 _MAX_HOT_BYTES = 1024
 _UNITS: Mapping[str, float] = MappingProxyType(
     {
@@ -254,7 +257,7 @@ def s15_cost(now: Snapshot, history: History) -> _Found:
 
 
 def l5_no_waste(now: Snapshot, history: History) -> _Found:
-    """An attempt whose result is stored is not repeated, nor is any once nothing fails any more."""
+    """An attempt is not repeated that has a result or a lease, nor any once nothing fails."""
     del now
     for before, after in history.last.jobs:
         if before is None or after is None or after.state != _READY or before.state not in _LIVE:
@@ -262,10 +265,24 @@ def l5_no_waste(now: Snapshot, history: History) -> _Found:
         attempt = (before.id, before.fence)
         if history.results.get(attempt) == Outcome.INFRASTRUCTURE:
             continue
+        if history.last.actor.startswith("sweep") and _leased(before, history):
+            yield before.id, f"attempt {before.fence} is taken away, and its lease runs"
         if attempt in history.results and history.stored_ms[attempt] < history.last.begun_ms:
             yield before.id, f"attempt {before.fence} is repeated, and its result was stored"
-        if history.healed_ms is not None and history.healed_ms < history.claimed_ms[attempt]:
+        if _is_sound(history, history.claimed_ms[attempt]):
             yield before.id, f"attempt {before.fence} is repeated though nothing failed"
+
+
+def _is_sound(history: History, since_ms: int) -> bool:
+    """Return whether nothing has failed since, clocks included."""
+    healed = history.healed_ms is not None and history.healed_ms < since_ms
+    return healed and not history.skewed
+
+
+def _leased(job: JobRow, history: History) -> bool:
+    """Return whether its lease runs, as far as clocks that agree can tell."""
+    now_ms = to_ms(START) + history.last.at_ms
+    return not history.skewed and job.lease_ms > now_ms + _SLIGHT_MS
 
 
 def l8_outage(now: Snapshot, history: History) -> _Found:

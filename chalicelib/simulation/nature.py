@@ -9,14 +9,15 @@ from chalicelib.simulation.history import Outage
 from chalicelib.simulation.hosts import Machine
 from chalicelib.simulation.world import World
 
-__all__ = ["SLOTS", "Nature"]
+__all__ = ["Nature"]
 
-SLOTS = 2
 _MINUTE_MS = 60_000
 _TROUBLE_MS = (5_000, 5 * _MINUTE_MS)
 _BOOT_MS = (5_000, _MINUTE_MS)
 _SPOT_NOTICE_MS = 2 * _MINUTE_MS
-_LONG_OUTAGES = 0.1
+_LOOKS_FOR_BUILDS = 12
+_LOOK_MS = 5_000
+_LONG_OUTAGES = 0.05
 _LONG_OUTAGE_MS = 180 * _MINUTE_MS
 
 
@@ -41,13 +42,13 @@ class Nature:
             self._vanish,
             self._spot_notice,
             self._github_is_away,
-            self._store_is_away,
+            self.take_store_away,
         )
 
     def register(self, name: str) -> None:
         """Let the machine be registered, which is not waited for."""
         world = self._world
-        host = Host(id=name, slots=SLOTS)
+        host = Host(id=name, slots=world.slots)
         world.lambdas.invoke("register", lambda: register_host(world.berth, host), limit_s=60)
 
     def _crash_supervisor(self) -> None:
@@ -107,8 +108,13 @@ class Nature:
         self._world.engine.pause(self._world.random.randint(*_TROUBLE_MS))
         self._world.github.away = False
 
-    def _store_is_away(self) -> None:
+    def take_store_away(self) -> None:
+        """Let the store be away for minutes, or hours, from when builds run."""
         world = self._world
+        for _ in range(_LOOKS_FOR_BUILDS):
+            if any(machine.supervisors for machine in world.hosts.values()):
+                break
+            world.engine.pause(_LOOK_MS)
         if world.store.away:
             return
         duration_ms = world.random.randint(*_TROUBLE_MS)

@@ -37,12 +37,12 @@ class People:
         )
 
     def put_all_back(self) -> None:
-        """Undo what keeps jobs from running; part of the world's healing."""
-        berth = self._world.berth
-        resume_claims(berth, None)
-        resume_claims(berth, _POOL)
+        """Undo what keeps jobs from running, and no more: what then has to follow is judged."""
+        queue = self._world.berth.queue
+        for pool in (None, _POOL):
+            queue.pause(pool, reason="")
         for tenant in TENANTS:
-            limit_tenant(berth, tenant, limit=2)
+            queue.put_tenant_limit(tenant, limit=2)
 
     def call(self, serve: Callable[[], object]) -> None:
         """Let somebody call the API, which is not waited for."""

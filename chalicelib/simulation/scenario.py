@@ -7,12 +7,10 @@ long: that is where liveness is asked.
 from collections.abc import Callable
 
 from chalicelib.model import Host, HostState
-from chalicelib.services.drain_host import resume_host
-from chalicelib.services.register_host import register_host
 from chalicelib.services.sweep import sweep
 from chalicelib.simulation.deliveries import Deliveries
 from chalicelib.simulation.engine import Actor
-from chalicelib.simulation.nature import SLOTS, Nature
+from chalicelib.simulation.nature import Nature
 from chalicelib.simulation.people import TENANTS, People
 from chalicelib.simulation.rest import MINUTE_MS
 from chalicelib.simulation.world import World
@@ -21,9 +19,11 @@ __all__ = ["Scenario"]
 
 _SETTLED_MS = 5_000
 _ALL_BACK_MS = 60_000
-_PUSHES_UNTIL_MS = 4 * MINUTE_MS
-_HEAL_AT_MS = 8 * MINUTE_MS
-_UNRESTS = (0.0, 0.1, 0.3)
+_PUSHES_UNTIL_MS = (20_000, 3 * MINUTE_MS)
+_OUTAGES = 0.25
+_OUTAGE_AT_MS = (MINUTE_MS // 2, 3 * MINUTE_MS)
+_HEAL_AT_MS = 7 * MINUTE_MS
+_UNRESTS = (0.0, 0.1, 0.3, 0.5)
 _INCIDENTS_AT_MOST = 2
 _REFS = (("push", "refs/heads/main"), ("pull_request", "refs/pull/5"))
 _BURSTS = (1, 1, 2)
@@ -51,9 +51,12 @@ class Scenario:
             self._world.add_host(name)
             self._nature.register(name)
         self._later("clock", self._sweep_for_ever, MINUTE_MS // 2)
+        until_ms = random.choice(_PUSHES_UNTIL_MS)
         for _ in range(random.randint(2, 4)):
-            self._later("people", self._push, random.randint(_SETTLED_MS, _PUSHES_UNTIL_MS))
+            self._later("people", self._push, random.randint(_SETTLED_MS, until_ms))
         self._later("nature", self._trouble_begins, _SETTLED_MS)
+        if random.random() < _OUTAGES:
+            self._later("fate", self._nature.take_store_away, random.randint(*_OUTAGE_AT_MS))
         unrest = random.choice(_UNRESTS)
         for act in (*self._people.incidents(), *self._nature.incidents()):
             for _ in range(_INCIDENTS_AT_MOST):
@@ -66,7 +69,7 @@ class Scenario:
         world = self._world
         world.boundary.note("the world heals")
         # An operator's call that is late by minutes would undo what is put back here.
-        world.engine.kill_named("fate", "operator")
+        world.engine.kill_named("fate", "operator", "register")
         world.faults.on = False
         world.builds_short = True
         world.github.away = False
@@ -79,13 +82,12 @@ class Scenario:
         self.deliveries.redeliver_missing()
 
     def _put_hosts_back(self) -> None:
-        berth = self._world.berth
-        for name, machine in self._world.hosts.items():
-            if machine.gone:
-                berth.queue.set_host_state(name, HostState.LOST)
-            else:
-                register_host(berth, Host(id=name, slots=SLOTS))
-                resume_host(berth, name)
+        world = self._world
+        for name, machine in world.hosts.items():
+            state = HostState.LOST if machine.gone else HostState.UP
+            world.berth.queue.register_host(
+                Host(id=name, slots=world.slots, state=state, generation=machine.generation)
+            )
 
     def _trouble_begins(self) -> None:
         self._world.faults.on = True

@@ -27,9 +27,9 @@ _LOST_ANSWERS = {FenceLostError.__name__, NotFoundError.__name__, TicketError.__
 _CLIENT_TIMEOUT_MS = 20_000
 _FIRST_PAUSE_MS = 500
 _LONGEST_PAUSE_MS = 5_000
-_HOPELESS_TRIES = 40
-_HOPELESS_PAUSE_MS = 60_000
-"""The real one stays at 5 s; in an outage of hours that is thousands of calls that all fail alike."""
+_HOPELESS_TRIES = 6
+_HOPELESS_PAUSE_MS = 25_000
+"""The real one stays at 5 s, but its calls hang for 20 s in a bad outage."""
 _SECOND_MS = 1000
 _DRAWN = (Outcome.SUCCEEDED, Outcome.FAILED, Outcome.INFRASTRUCTURE)
 

@@ -40,7 +40,7 @@ from chalicelib.simulation.supervisors import Office
 __all__ = ["DEFAULT_LIMIT", "Climate", "World"]
 
 DEFAULT_LIMIT = 2
-_WORST_SKEWS_MS = (0, 0, 1_000, 5_000, 60_000)
+_WORST_SKEWS_MS = (0, 0, 0, 1_000, 60_000)
 _SILENCE = {"States.HeartbeatTimeout", "States.Timeout"}
 _SLIGHT_SKEW_MS = 1_000
 _WEIGHTS = ((75, 15, 10), (30, 10, 60))
@@ -56,12 +56,14 @@ class Climate:
         longest_lag_ms: of the index.
         weights: of builds that succeed, fail, end for an infrastructure reason.
         builds_short: whether builds take seconds from the start.
+        slots: of each host.
     """
 
     worst_skew_ms: int = 0
     longest_lag_ms: int = 0
     weights: tuple[int, int, int] = (1, 0, 0)
     builds_short: bool = True
+    slots: int = 2
 
     @classmethod
     def drawn(cls, random: Random) -> "Climate":
@@ -71,6 +73,7 @@ class Climate:
             longest_lag_ms=random.choice(_LONGEST_LAGS_MS),
             weights=random.choice(_WEIGHTS),
             builds_short=False,
+            slots=random.choice((1, 2)),
         )
 
 
@@ -119,6 +122,7 @@ class World:
         planner = Planner(self.boundary, self.lambdas, lambda it: plan_pipeline(self.berth, it))
         self.github = SimulatedGithub(self.boundary)
         self.builds_short = climate.builds_short
+        self.slots = climate.slots
         self._office = Office(
             boundary=self.boundary,
             lambdas=self.lambdas,

@@ -7,11 +7,20 @@ from multiprocessing import get_context
 
 import pytest
 
-from chalicelib.simulation.crashes import CrashRun, run_with_deaths
+from chalicelib.simulation.crashes import CrashRun, run_disturbed
 from chalicelib.simulation.faults import Fault
 
 _ONE = "[a]"
 _CHAIN = "[a, b: {requires: [a]}, c: {requires: [b]}]"
+_ORDINARY = (
+    Fault.LOST,
+    Fault.TWICE,
+    Fault.CONFLICT,
+    Fault.THROTTLE,
+    Fault.IN_PROGRESS,
+    Fault.FORGOTTEN,
+)
+_OF_HOSTS = {("make_container",), ("start_supervisor",)}
 _KINDS = (Fault.KILL_BEFORE, Fault.KILL_AFTER)
 
 
@@ -21,14 +30,14 @@ def _told(run: CrashRun, *at: int) -> Iterable[str]:
 
 def _second_deaths(first: int) -> list[str]:
     """Let a second actor die at each call that follows a first death; return what did not hold."""
-    calls = run_with_deaths([first]).calls
-    runs = ((second, run_with_deaths([first, second])) for second in range(first + 1, calls + 1))
+    calls = run_disturbed([first]).calls
+    runs = ((second, run_disturbed([first, second])) for second in range(first + 1, calls + 1))
     return [told for second, run in runs for told in _told(run, first, second)]
 
 
 @pytest.mark.parametrize("jobs", [_ONE, _CHAIN], ids=["one job", "a chain"])
 def test_a_pipeline_without_deaths_takes_one_attempt_for_each_job(jobs: str) -> None:
-    run = run_with_deaths([], jobs=jobs)
+    run = run_disturbed([], jobs=jobs)
 
     assert run.violations == ()
     assert run.attempts == 1
@@ -38,20 +47,32 @@ def test_a_pipeline_without_deaths_takes_one_attempt_for_each_job(jobs: str) -> 
 @pytest.mark.parametrize("kind", _KINDS)
 @pytest.mark.parametrize("jobs", [_ONE, _CHAIN], ids=["one job", "a chain"])
 def test_any_one_death_is_put_right(jobs: str, kind: Fault) -> None:
-    calls = run_with_deaths([], jobs=jobs).calls
+    calls = run_disturbed([], jobs=jobs).calls
 
-    runs = [(at, run_with_deaths([at], jobs=jobs, kind=kind)) for at in range(1, calls + 1)]
+    runs = [(at, run_disturbed([at], jobs=jobs, kind=kind)) for at in range(1, calls + 1)]
 
     assert [told for at, run in runs for told in _told(run, at)] == []
-    assert all(run.died for _, run in runs)
+    assert all(run.disturbed for _, run in runs)
     assert all(run.attempts <= 2 for _, run in runs)
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("kind", _ORDINARY)
+def test_what_the_store_does_any_day_costs_no_attempt(kind: Fault) -> None:
+    """A lost answer above all: what a refused repeat meets may be one's own work (rule 1.4b)."""
+    calls = run_disturbed([]).calls
+
+    runs = [(at, run_disturbed([at], kind=kind)) for at in range(1, calls + 1)]
+
+    assert [told for at, run in runs for told in _told(run, at)] == []
+    assert {run.disturbed for _, run in runs if run.attempts > 1} <= _OF_HOSTS
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_any_two_deaths_are_put_right() -> None:
     """The second may be that of the sweeper that repairs the first."""
-    calls = run_with_deaths([]).calls
+    calls = run_disturbed([]).calls
 
     with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
         told = list(chain.from_iterable(pool.map(_second_deaths, range(1, calls + 1))))

@@ -4,6 +4,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from chalicelib.clock import to_ms
+from chalicelib.simulation.engine import START
 from chalicelib.simulation.history import Head, History, Newest, Outage
 from chalicelib.simulation.invariants import INVARIANTS, broken
 from chalicelib.simulation.snapshot import Snapshot
@@ -174,6 +176,11 @@ def l5_an_attempt_that_is_repeated_despite_its_result() -> Case:
     told = history((job(), ready(fence=2)), begun_ms=25)
     told.results[JOB, 2], told.stored_ms[JOB, 2] = "succeeded", 24
     return _table(), told
+
+
+def l5_an_attempt_that_is_taken_away_while_its_lease_runs() -> Case:
+    leased = job(lease_ms=to_ms(START) + 60_000)
+    return _table(), history((leased, ready(fence=2)), actor="sweep.1")
 
 
 def l5_an_attempt_that_is_repeated_in_a_sound_world() -> Case:
