@@ -47,6 +47,8 @@ def dispatch_attempt(berth: Berth, *, job: str, fence: int, task_token: str) -> 
     plan = _plan(berth, job=record, spec=spec, pipeline=pipeline, task_token=task_token)
     driver = berth.host(host)
     driver.make_container(plan)
+    if berth.queue.get_pool(record.pool).failures:
+        berth.queue.note_success(record.pool)
     now = berth.clock.now()
     bound = berth.queue.bind(
         job,
@@ -59,9 +61,8 @@ def dispatch_attempt(berth: Berth, *, job: str, fence: int, task_token: str) -> 
     if bound is None:
         driver.remove_attempt(job, fence)
         raise FenceLostError(job=job, fence=fence)
+    # The last thing: whatever failed behind it would have a build that runs taken away.
     driver.start_supervisor(plan)
-    if berth.queue.get_pool(record.pool).failures:
-        berth.queue.note_success(record.pool)
     return host.id
 
 

@@ -66,6 +66,14 @@ def test_the_ticket_that_the_host_gets_opens_for_its_attempt(site: Site) -> None
     assert _TOKEN not in str(plan.supervisor)
 
 
+def test_a_container_that_was_made_opens_the_breaker(site: Site) -> None:
+    site.queue.note_failure("default", reason="no image", now=site.clock.now())
+
+    _dispatched(site)
+
+    assert site.queue.get_pool("default").failures == 0
+
+
 def test_dispatching_twice_makes_one_container(site: Site) -> None:
     job = _dispatched(site)
 
