@@ -11,17 +11,19 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from chalicelib.model import Host
+from chalicelib.services.cancel_pipeline import cancel_pipeline
 from chalicelib.services.register_host import register_host
 from chalicelib.services.sweep import sweep
-from chalicelib.simulation.deliveries import Deliveries
+from chalicelib.simulation.deliveries import Deliveries, Event
 from chalicelib.simulation.engine import Actor
 from chalicelib.simulation.faults import Fault
 from chalicelib.simulation.history import Violation
 from chalicelib.simulation.rest import MINUTE_MS, come_to_rest
 from chalicelib.simulation.world import Climate, World
 
-__all__ = ["CrashRun", "Disturbances", "run_disturbed", "waste_by_lost_answers"]
+__all__ = ["CrashRun", "Disturbances", "harm_by_one_fault", "run_disturbed"]
 
+_CANCEL_MS = 4_000
 _OF_HOSTS = {"make_container", "start_supervisor"}
 """A host that does not answer costs the attempt: nobody knows what it does."""
 _NO_CALLS_OF_ACTORS = frozenset({"invoke", "http"})
@@ -68,7 +70,12 @@ class CrashRun:
 
 
 def run_disturbed(
-    at: Collection[int], *, jobs: str = "[a]", kind: Fault = Fault.KILL_AFTER, keep: bool = False
+    at: Collection[int],
+    *,
+    jobs: str = "[a]",
+    kind: Fault = Fault.KILL_AFTER,
+    cancelled: bool = False,
+    keep: bool = False,
 ) -> CrashRun:
     """Push once, disturb these calls, and let the sweeper put it right.
 
@@ -76,6 +83,7 @@ def run_disturbed(
         at: numbers of the calls.
         jobs: those of the pipeline, as a config lists them.
         kind: what befalls them.
+        cancelled: whether somebody cancels the pipeline some seconds later.
         keep: keep the history as text.
     """
     disturbances = Disturbances((), kind)
@@ -90,6 +98,8 @@ def run_disturbed(
     event = deliveries.happen(kind="push", tenant="7", ref="refs/heads/main", jobs=jobs)
     deliveries.send(event, delay_ms=1)
     world.engine.spawn(Actor("clock"), lambda: _sweep_for_ever(world, deliveries))
+    if cancelled:
+        world.engine.spawn(Actor("people"), lambda: _cancel(world, event), delay_ms=_CANCEL_MS)
     come_to_rest(world, deliveries)
     world.engine.close()
     return CrashRun(
@@ -101,13 +111,22 @@ def run_disturbed(
     )
 
 
-def waste_by_lost_answers() -> str:
-    """Lose each answer of the store in turn; return the first harm that this does, or nothing.
+def _cancel(world: World, event: Event) -> None:
+    pipeline = event.pipeline()
+    world.lambdas.invoke("operator", lambda: cancel_pipeline(world.berth, pipeline), limit_s=30)
 
-    A lost answer must not even cost an attempt: what the repeat meets is one's own work.
+
+def harm_by_one_fault() -> str:
+    """Disturb each call in turn; return the first harm that this does, or nothing.
+
+    A lost answer must not even cost an attempt: what the repeat meets is one's own work. And who
+    pauses at any call while the pipeline is cancelled must find that out.
     """
     calls = run_disturbed([]).calls
     for at in range(1, calls + 1):
+        paused = run_disturbed([at], kind=Fault.ZOMBIE, cancelled=True)
+        if paused.violations:
+            return str(paused.violations[0])
         run = run_disturbed([at], kind=Fault.LOST)
         if run.violations:
             return str(run.violations[0])

@@ -83,7 +83,7 @@ def hunt(mutant: Mutant, seeds: int) -> Finding:
     """Put the mutant into this process, and look for what it breaks. Call it once in a process."""
     sys.meta_path.insert(0, _MutatingFinder(mutant))
     crashes = import_module("chalicelib.simulation.crashes")
-    told = crashes.waste_by_lost_answers()
+    told = crashes.harm_by_one_fault()
     if told:
         return Finding(name=mutant.name, seeds=0, told=told)
     run_seed = import_module("chalicelib.simulation.seed").run_seed

@@ -68,6 +68,17 @@ def test_what_the_store_does_any_day_costs_no_attempt(kind: Fault) -> None:
     assert {run.disturbed for _, run in runs if run.attempts > 1} <= _OF_HOSTS
 
 
+@pytest.mark.timeout(120)
+def test_who_pauses_while_the_pipeline_is_cancelled_changes_nothing() -> None:
+    calls = run_disturbed([]).calls
+
+    runs = [
+        (at, run_disturbed([at], kind=Fault.ZOMBIE, cancelled=True)) for at in range(1, calls + 1)
+    ]
+
+    assert [told for at, run in runs for told in _told(run, at)] == []
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_any_two_deaths_are_put_right() -> None:

@@ -5,7 +5,7 @@ import pytest
 from chalicelib.simulation.mutants import MUTANTS, Mutant
 from chalicelib.simulation.mutation import hunt_all, mutated
 
-_SEEDS = 500
+_SEEDS = 2000
 _SEEDS_FOR_HARMLESS = 25
 
 
