@@ -21,6 +21,7 @@
     │   ├── ConfigError                 the build config cannot be compiled: file, line, key, reason
     │   ├── RepositoryNotFoundError     GitHub knows no such repository, or hides it from us
     │   ├── ShellError                  this cannot be said as a shell command
+    │   ├── SpecError                   these resources cannot be one host's: twice, absent, a circle
     │   └── NotFoundError               no such pipeline, job or file
     └── OperatorError               somebody who runs Berth has to act
         ├── SettingError                a setting is missing or malformed
@@ -64,6 +65,7 @@ __all__ = [
     "SettingError",
     "ShellError",
     "SignatureError",
+    "SpecError",
     "StoreUnavailableError",
     "TicketError",
     "TokenError",
@@ -304,6 +306,11 @@ class RepositoryNotFoundError(InputError):
 @dataclass(eq=False, kw_only=True)
 class ShellError(InputError):
     """A value cannot be part of a shell command, or cannot be rendered as asked. Holds no secret."""
+
+
+@dataclass(eq=False, kw_only=True)
+class SpecError(InputError):
+    """The resources of a host spec contradict each other. Names those that do."""
 
 
 @dataclass(eq=False, kw_only=True)
