@@ -63,7 +63,7 @@ def _parser() -> argparse.ArgumentParser:
             "./berth simulate-queue --seeds 1000",
             "./berth simulate-queue --first 4711 --seeds 1 --trace | less",
             "./berth simulate-queue --seeds 100000 --json",
-            "./berth simulate-queue --mutants --seeds 500",
+            "./berth simulate-queue --mutants --seeds 2000",
         ],
     )
     parser.add_argument("--seeds", type=_positive, default=200, help="how many; default: 200")
