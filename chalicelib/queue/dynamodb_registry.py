@@ -54,29 +54,40 @@ class Registry(Tenants, Pools, Groups):
                     yield job
 
     def register_host(self, host: Host) -> Host:
-        """Create or update a host, and its pool's record. Its jobs are kept."""
+        """Create or update a host, and its pool's record. Its jobs are kept, and its draining.
+
+        The state is decided by conditions and not by a look: a late registration would undo a drain
+        or a resume that came between the two.
+        """
         pool = [
             Item.version.set(ITEM_VERSION),
             Item.partition.set("L"),
             Item.order.set(host.pool),
         ]
         self._table.update("register_host", Change(key=pool_key(host.pool), actions=pool))
-        change = Change(
-            key=host_key(host.id),
-            actions=[
-                Item.version.set(ITEM_VERSION),
-                Item.partition.set(f"H#{host.pool}"),
-                Item.order.set(host.id),
-                HostItem.jobs.set(HostItem.jobs | {}),
-                HostItem.pool.set(host.pool),
-                HostItem.slots.set(host.slots),
-                HostItem.state.set(host.state.value),
-                HostItem.generation.set(host.generation),
-                HostItem.address.set(host.address),
-            ],
+        actions = [
+            Item.version.set(ITEM_VERSION),
+            Item.partition.set(f"H#{host.pool}"),
+            Item.order.set(host.id),
+            HostItem.jobs.set(HostItem.jobs | {}),
+            HostItem.pool.set(host.pool),
+            HostItem.slots.set(host.slots),
+            HostItem.generation.set(host.generation),
+            HostItem.address.set(host.address),
+        ]
+        draining = HostItem.state == HostState.DRAINING.value
+        key = host_key(host.id)
+        as_told = Change(
+            key=key,
+            actions=[*actions, HostItem.state.set(host.state.value)],
+            condition=HostItem.pk.does_not_exist() | ~draining,
         )
-        answer = self._table.update("register_host", change)
-        return host if isinstance(answer, Refused) else parse_host(answer)
+        drained = Change(key=key, actions=actions, condition=draining)
+        for change in (as_told, drained) * _ROUNDS:
+            answer = self._table.update("register_host", change)
+            if not isinstance(answer, Refused):
+                return parse_host(answer)
+        raise StoreUnavailableError(reason=f"host {host.id} is drained and resumed all the time")
 
     def set_host_state(self, host: str, state: HostState) -> None:
         """Change whether the host takes jobs.

@@ -330,7 +330,10 @@ class JobQueue(Protocol):
         ...
 
     def register_host(self, host: Host) -> Host:
-        """Create or update a host: slots, state, generation, address. Its jobs are kept."""
+        """Create or update a host: slots, state, generation, address. Its jobs are kept.
+
+        One that is being drained stays so: only who drained it ends that.
+        """
         ...
 
     def set_host_state(self, host: str, state: HostState) -> None:

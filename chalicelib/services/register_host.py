@@ -1,6 +1,8 @@
 """Register a host by hand: the `static` provider."""
 
-from chalicelib.model import Host, HostState
+from dataclasses import replace
+
+from chalicelib.model import Host
 from chalicelib.services.claim_job import claim_ready
 from chalicelib.services.context import Berth
 
@@ -17,17 +19,6 @@ def register_host(berth: Berth, host: Host) -> Host:
         StoreUnavailableError: the store did not answer.
     """
     generation = berth.host(host).generation()
-    known = berth.queue.get_host(host.id)
-    drained = known is not None and known.state is HostState.DRAINING
-    stored = berth.queue.register_host(
-        Host(
-            id=host.id,
-            pool=host.pool,
-            slots=host.slots,
-            state=HostState.DRAINING if drained else host.state,
-            generation=generation,
-            address=host.address,
-        )
-    )
+    stored = berth.queue.register_host(replace(host, generation=generation))
     claim_ready(berth, pool=host.pool)
     return stored

@@ -65,6 +65,7 @@ class History:
         cancelled: jobs that were told to end.
         acknowledged: pipelines answered with 2xx, by the event they are of.
         claimed_ms, stored_ms: when each (job, fence) was claimed, and had its result stored.
+        claimer_ms: when the actor began that claimed it, which may have been paused since.
         heads: what pipelines that can be superseded are of, by id.
         newest: the newest commit of each group, as the table says.
         waits: for how many minutes in a row each job has waited although there was room.
@@ -89,6 +90,7 @@ class History:
     violations: list[Violation] = field(default_factory=list)
     units: dict[str, float] = field(default_factory=dict)
     claimed_ms: dict[tuple[str, int], int] = field(default_factory=dict)
+    claimer_ms: dict[tuple[str, int], int] = field(default_factory=dict)
     stored_ms: dict[tuple[str, int], int] = field(default_factory=dict)
     heads: dict[str, Head] = field(default_factory=dict)
     newest: dict[str, Newest] = field(default_factory=dict)
@@ -121,6 +123,7 @@ class History:
             ):
                 self.claims[after.id].append(after.fence)
                 self.claimed_ms[after.id, after.fence] = self.last.at_ms
+                self.claimer_ms[after.id, after.fence] = self.last.begun_ms
             if after.state == JobState.DONE:
                 self.ended.setdefault(after.id, after)
             if after.state == JobState.CANCELLING or (

@@ -269,7 +269,8 @@ def l5_no_waste(now: Snapshot, history: History) -> _Found:
             yield before.id, f"attempt {before.fence} is taken away, and its lease runs"
         if attempt in history.results and history.stored_ms[attempt] < history.last.begun_ms:
             yield before.id, f"attempt {before.fence} is repeated, and its result was stored"
-        if _is_sound(history, history.claimed_ms[attempt]):
+        # A claimer that was paused while the world was broken claims with a lease that is old.
+        if _is_sound(history, history.claimer_ms.get(attempt, history.claimed_ms[attempt])):
             yield before.id, f"attempt {before.fence} is repeated though nothing failed"
 
 

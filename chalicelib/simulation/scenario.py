@@ -86,8 +86,9 @@ class Scenario:
         for name, machine in world.hosts.items():
             state = HostState.LOST if machine.gone else HostState.UP
             world.berth.queue.register_host(
-                Host(id=name, slots=world.slots, state=state, generation=machine.generation)
+                Host(id=name, slots=world.slots, generation=machine.generation)
             )
+            world.berth.queue.set_host_state(name, state)
 
     def _trouble_begins(self) -> None:
         self._world.faults.on = True

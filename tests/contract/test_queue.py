@@ -260,6 +260,18 @@ def test_a_host_registered_again_keeps_its_jobs(queue: JobQueue) -> None:
     assert dict(stored.jobs) == {"a" * 16: 1}
 
 
+def test_a_host_registered_again_stays_drained_and_comes_back_when_it_was_lost(
+    queue: JobQueue,
+) -> None:
+    queue.register_host(HOST)
+    queue.set_host_state(HOST.id, HostState.DRAINING)
+    assert queue.register_host(replace(HOST, slots=9)).state is HostState.DRAINING
+
+    queue.set_host_state(HOST.id, HostState.LOST)
+
+    assert queue.register_host(HOST) == HOST
+
+
 def test_hosts_are_listed_by_pool_and_can_be_drained(queue: JobQueue) -> None:
     for host in (replace(HOST, id="b"), replace(HOST, id="a"), replace(HOST, id="c", pool="large")):
         queue.register_host(host)
