@@ -109,7 +109,7 @@ def read_log(job: str) -> Response:
     Query: `cursor` of the page before; `fence` of the attempt that is read (default: the newest).
     `more` says that another page is stored already, `ended` that nothing will be added.
     """
-    from chalicelib.services.explain_job import find_job
+    from chalicelib.services.find_job import find_job
 
     require_reader(blueprint.current_request)
     berth = wiring.berth()

@@ -15,7 +15,7 @@ from chalicelib.errors import NotFoundError, TokenError
 from chalicelib.logs.window import read_window
 from chalicelib.model import Job
 from chalicelib.services.context import Berth
-from chalicelib.services.explain_job import find_job
+from chalicelib.services.find_job import find_job
 from chalicelib.services.show_pipeline import Shown, show_pipeline
 from chalicelib.web import (
     SECURITY_HEADERS,

@@ -4,6 +4,7 @@ from chalicelib.errors import HostUnreachableError, NotFoundError
 from chalicelib.model import Job, JobRef, JobState, Outcome, Pipeline, PipelineState
 from chalicelib.services.advance_pipeline import advance_pipeline, new_job
 from chalicelib.services.context import Berth
+from chalicelib.services.find_job import find_planned
 from chalicelib.services.pass_on_slot import pass_on_slot
 
 __all__ = ["cancel_job", "cancel_pipeline"]
@@ -59,11 +60,7 @@ def cancel_job(berth: Berth, job_id: str, *, reason: str = "cancelled") -> Job:
         NotFoundError: there is no such job.
         StoreUnavailableError: the store did not answer.
     """
-    planned_by = berth.pipelines.pipeline_of(job_id)
-    pipeline = berth.pipelines.get_pipeline(planned_by) if planned_by else None
-    ref = next((ref for ref in pipeline.jobs if ref.id == job_id), None) if pipeline else None
-    if pipeline is None or ref is None:
-        raise NotFoundError(reason=f"no job {job_id}")
+    pipeline, ref = find_planned(berth, job_id)
     _cancel_ref(berth, pipeline, ref, outcome=Outcome.CANCELLED, reason=reason)
     advance_pipeline(berth, pipeline.id)
     job = berth.queue.get_job(job_id)

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from chalicelib.errors import NotFoundError
 from chalicelib.model import (
     Host,
     HostState,
@@ -17,8 +16,9 @@ from chalicelib.model import (
 )
 from chalicelib.queue.protocol import Lane
 from chalicelib.services.context import Berth
+from chalicelib.services.find_job import find_job
 
-__all__ = ["Explained", "explain_job", "find_job", "waiting_job", "why"]
+__all__ = ["Explained", "explain_job", "why"]
 
 _LOOKED_AT = 100
 """Entries of a queue that are counted to say how many are ahead."""
@@ -67,35 +67,6 @@ def _needs(job: Job, pipeline: Pipeline | None) -> tuple[JobRef, ...]:
     refs = {ref.id: ref for ref in pipeline.jobs} if pipeline else {}
     own = refs.get(job.id)
     return tuple(refs[need] for need in own.needs if need in refs) if own else ()
-
-
-def find_job(berth: Berth, job_id: str) -> Job:
-    """Return the job; one that waits for others has no item yet and is WAITING.
-
-    Raises:
-        NotFoundError: there is no such job.
-    """
-    job = berth.queue.get_job(job_id)
-    if job is not None:
-        return job
-    planned_by = berth.pipelines.pipeline_of(job_id)
-    pipeline = berth.pipelines.get_pipeline(planned_by) if planned_by else None
-    ref = next((ref for ref in pipeline.jobs if ref.id == job_id), None) if pipeline else None
-    if pipeline is None or ref is None:
-        raise NotFoundError(reason=f"no job {job_id}")
-    return waiting_job(pipeline, ref)
-
-
-def waiting_job(pipeline: Pipeline, ref: JobRef) -> Job:
-    """Return the job of a ref that has no item yet."""
-    return Job(
-        id=ref.id,
-        name=ref.name,
-        pipeline=pipeline.id,
-        tenant=pipeline.tenant,
-        delivery=pipeline.delivery,
-        state=JobState.WAITING,
-    )
 
 
 def why(berth: Berth, job: Job, pipeline: Pipeline | None) -> str:

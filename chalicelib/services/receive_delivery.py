@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-from chalicelib.errors import StoreUnavailableError
 from chalicelib.github.webhook import (
     Ignored,
     PipelineRequest,
@@ -13,6 +12,7 @@ from chalicelib.github.webhook import (
 )
 from chalicelib.model import Pipeline, pipeline_id
 from chalicelib.services.context import Berth
+from chalicelib.services.wake_planner import wake_planner
 
 __all__ = ["Received", "receive_delivery"]
 
@@ -67,7 +67,7 @@ def receive_delivery(
     )
     new = berth.pipelines.put_pipeline(pipeline)
     if new:
-        _wake_planner(berth, pipeline.id)
+        wake_planner(berth, pipeline.id)
     return Received(pipeline=pipeline.id, duplicate=not new)
 
 
@@ -80,11 +80,3 @@ def _identity(request: PipelineRequest) -> str:
         ref=request.source.ref,
         rerun=request.rerun,
     )
-
-
-def _wake_planner(berth: Berth, pipeline: str) -> None:
-    # The pipeline is stored, so the delivery is answered for: the sweeper plans what nobody planned.
-    try:
-        berth.sequencer.plan(pipeline)
-    except StoreUnavailableError:
-        return

@@ -3,10 +3,11 @@
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from chalicelib.errors import NotFoundError, PayloadError, StoreUnavailableError
+from chalicelib.errors import NotFoundError, PayloadError
 from chalicelib.model import Pipeline, PipelineState, pipeline_id
 from chalicelib.services.context import Berth
 from chalicelib.services.receive_delivery import Received
+from chalicelib.services.wake_planner import wake_planner
 
 __all__ = ["rerun_pipeline"]
 
@@ -52,7 +53,7 @@ def rerun_pipeline(
     for rerun in range(old.rerun + 1, old.rerun + 1 + _MOST):
         new = replace(wanted, id=_identity(old, rerun), rerun=rerun)
         if berth.pipelines.put_pipeline(new):
-            _wake_planner(berth, new.id)
+            wake_planner(berth, new.id)
             return Received(pipeline=new.id, duplicate=False)
         there = berth.pipelines.get_pipeline(new.id)
         if there is not None and _is_the_same(there, new):
@@ -94,11 +95,3 @@ def _identity(old: Pipeline, rerun: int) -> str:
         ref=old.source.ref,
         rerun=rerun,
     )
-
-
-def _wake_planner(berth: Berth, pipeline: str) -> None:
-    # It is stored: the sweeper plans what nobody planned.
-    try:
-        berth.sequencer.plan(pipeline)
-    except StoreUnavailableError:
-        return

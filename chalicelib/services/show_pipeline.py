@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from chalicelib.errors import NotFoundError
 from chalicelib.model import Job, JobState, Pipeline
 from chalicelib.services.context import Berth
-from chalicelib.services.explain_job import waiting_job, why
+from chalicelib.services.explain_job import why
+from chalicelib.services.find_job import waiting_job
 
 __all__ = ["Shown", "show_pipeline"]
 
