@@ -6,6 +6,7 @@ any actor may be killed between two looks. A job without an item is WAITING.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from graphlib import CycleError, TopologicalSorter
 
 from chalicelib.model.records import Job, JobRef
 from chalicelib.model.states import JobState, Outcome
@@ -63,34 +64,21 @@ def waiting_for(ref: JobRef, jobs: Mapping[str, Job]) -> tuple[str, ...]:
 
 
 def in_order(refs: Iterable[JobRef]) -> tuple[JobRef, ...]:
-    """Return the jobs so that each comes after all that it needs, else in the order given.
+    """Return the jobs so that each comes after all that it needs; always in the same order.
 
     Raises:
         ValueError: jobs need each other in a circle; its message names them in turn.
     """
-    left = {ref.id: ref for ref in refs}
-    done: dict[str, JobRef] = {}
-    for start in list(left):
-        trail: dict[str, JobRef] = {}
-        todo = [start]
-        while todo:
-            ref = left[todo[-1]]
-            missing = [need for need in ref.needs if need in left and need not in done]
-            if ref.id in done or not missing:
-                done[todo.pop()] = ref
-                trail.pop(ref.id, None)
-                continue
-            trail[ref.id] = ref
-            if missing[0] in trail:
-                raise ValueError(_circle(missing[0], trail))
-            todo.append(missing[0])
-    return tuple(done.values())
-
-
-def _circle(first: str, trail: Mapping[str, JobRef]) -> str:
-    names = [ref.name for ref in trail.values()]
-    begin = list(trail).index(first)
-    return " needs ".join([*names[begin:], names[begin]])
+    given = {ref.id: ref for ref in refs}
+    sorter = TopologicalSorter(
+        {ref.id: [need for need in ref.needs if need in given] for ref in given.values()}
+    )
+    try:
+        return tuple(given[each] for each in sorter.static_order())
+    except CycleError as error:
+        # It names each before the one that needs it; people read "a needs b".
+        circle = " needs ".join(given[each].name for each in reversed(error.args[1]))
+        raise ValueError(circle) from error
 
 
 def _is_broken(outcome: Outcome | None) -> bool:
