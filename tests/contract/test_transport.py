@@ -277,9 +277,9 @@ def test_a_command_with_a_secret_has_its_own_input(site: Site) -> None:
     assert site.transport.run(both, stdin=b"and input").text == "hush and input"
 
 
-def test_fifty_commands_run_at_once(real_site: Site) -> None:
+def test_fifty_commands_run_at_once(site: Site) -> None:
     def numbered(number: int) -> str:
-        return real_site.transport.run(script("sleep 0.1", println(number))).text
+        return site.transport.run(script("sleep 0.1", println(number))).text
 
     with ThreadPoolExecutor(50) as pool:
         printed = list(pool.map(numbered, range(50)))
