@@ -259,6 +259,7 @@ def machine_over(make: Callable[[], JobQueue]) -> Iterator[type[QueueMachine]]:
     yield type("Machine", (QueueMachine,), {"make": staticmethod(make)})
 
 
+@pytest.mark.timeout(180)
 def test_invariants_hold_in_memory_after_any_operations() -> None:
     with machine_over(lambda: DynamoQueue(memory_table(), default_limit=LIMIT)) as machine:
         run_state_machine_as_test(
