@@ -6,13 +6,15 @@
     │   ├── GithubUnavailableError      GitHub did not answer, or asked us to slow down
     │   ├── HostUnreachableError        the host or its LXD did not answer
     │   │   └── ConnectionLostError         it went away while a command may have run
+    │   ├── HostBusyError               somebody else changes the host now
     │   └── NotReadyError               what was waited for did not come in time
     ├── LostError                   stop: somebody else owns this now
     │   └── FenceLostError              the job has a newer attempt, or has ended
     ├── CommandError                look at what the command said
     │   ├── CommandFailedError          its exit status is not 0
     │   ├── CommandTimeoutError         it took too long, and was ended
-    │   └── CommandCancelledError       it was ended because the caller wanted that
+    │   ├── CommandCancelledError       it was ended because the caller wanted that
+    │   └── ResourceFailedError         a resource of a host spec could not be made as wanted
     ├── InputError                  fix what was sent
     │   ├── SignatureError              the delivery is not signed with a secret of ours
     │   ├── PayloadError                the request is not what this route takes
@@ -28,6 +30,7 @@
         ├── AuthenticationError         the host does not accept us
         ├── HostKeyError                the host is not the one that was expected
         ├── ImageMissingError           the host has no such image
+        ├── HostSpecError               the host cannot be made what its spec says
         ├── TransportSettingError       the way to a host lacks what was asked of it; says the cure
         └── LocalStackError             the single-machine stack cannot do this; says the cure
 
@@ -50,7 +53,9 @@ __all__ = [
     "ConnectionLostError",
     "FenceLostError",
     "GithubUnavailableError",
+    "HostBusyError",
     "HostKeyError",
+    "HostSpecError",
     "HostUnreachableError",
     "ImageMissingError",
     "InputError",
@@ -61,6 +66,7 @@ __all__ = [
     "OperatorError",
     "PayloadError",
     "RepositoryNotFoundError",
+    "ResourceFailedError",
     "RetryableError",
     "SettingError",
     "ShellError",
@@ -141,6 +147,18 @@ class ConnectionLostError(HostUnreachableError):
     """
 
     may_have_run: bool
+
+
+@dataclass(eq=False, kw_only=True)
+class HostBusyError(RetryableError):
+    """Somebody else applies a spec to the host. `age` is since when, by the host's clock."""
+
+    host: str
+    owner: str
+    age: timedelta
+
+    def __str__(self) -> str:
+        return f"{self.host} is busy: {self.reason}"
 
 
 @dataclass(eq=False, kw_only=True)
@@ -240,6 +258,19 @@ class CommandCancelledError(CommandError):
     def what(self) -> str:
         """Return that as a word."""
         return "cancelled"
+
+
+@dataclass(eq=False, kw_only=True)
+class ResourceFailedError(CommandError):
+    """A resource of a host spec failed. `exit_status` is None where the script was cut short."""
+
+    resource: str
+    exit_status: int | None
+
+    def what(self) -> str:
+        """Return the resource and how it ended."""
+        how = "cut short" if self.exit_status is None else f"exit status {self.exit_status}"
+        return f"{self.resource}: {how}"
 
 
 def _shortened(command: str) -> str:
@@ -376,6 +407,16 @@ class ImageMissingError(OperatorError):
 
     def __str__(self) -> str:
         return f"host {self.host} has no image {self.image}: {self.reason}"
+
+
+@dataclass(eq=False, kw_only=True)
+class HostSpecError(OperatorError):
+    """A host cannot be looked at or made what its spec says."""
+
+    host: str
+
+    def __str__(self) -> str:
+        return f"{self.host}: {self.reason}"
 
 
 @dataclass(eq=False, kw_only=True)

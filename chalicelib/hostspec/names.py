@@ -1,0 +1,47 @@
+"""The words by which one resource provides what another wants. No other module makes them up."""
+
+import posixpath
+
+__all__ = ["group", "mount", "package", "path", "under", "unit", "user"]
+
+
+def path(place: str) -> str:
+    """Return the name of what is at a path."""
+    return f"path {place}"
+
+
+def mount(place: str) -> str:
+    """Return the name of a mount at a path."""
+    return f"mount {place}"
+
+
+def user(name: str) -> str:
+    """Return the name of a user."""
+    return f"user {name}"
+
+
+def group(name: str) -> str:
+    """Return the name of a group of users."""
+    return f"group {name}"
+
+
+def unit(name: str) -> str:
+    """Return the name of a systemd unit, with its ending."""
+    return f"unit {name}"
+
+
+def package(name: str) -> str:
+    """Return the name of a package."""
+    return f"package {name}"
+
+
+def under(place: str) -> tuple[str, ...]:
+    """Return all that has to be there before something is put at a path: folders, mounts.
+
+    >>> under("/srv/app/page")
+    ('path /srv/app', 'mount /srv/app', 'path /srv', 'mount /srv')
+    """
+    wanted = []
+    while (place := posixpath.dirname(place)) not in {"/", ""}:
+        wanted += [path(place), mount(place)]
+    return tuple(wanted)
