@@ -24,6 +24,7 @@ COMMANDS = {
         "build a local repository through the real webhook",
     ),
     "queue": ("chalicelib.cli.queue:queue", "look at the queue, its jobs and hosts; change it"),
+    "host": ("chalicelib.cli.host:host", "look at a host, and make it what its spec says"),
     "logs": ("chalicelib.cli.logs:logs", "print what functions and supervisors have logged"),
     "bench": ("chalicelib.cli.bench:bench", "measure, and print medians and ratios"),
     "simulate-queue": (

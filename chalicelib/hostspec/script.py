@@ -69,8 +69,15 @@ def apply_script(plan: Plan, *, mark: str, owner: str) -> Node:
 
 
 def unattended_script(plan: Plan) -> Node:
-    """Return the script for a machine that nobody watches: it stops at the first failure."""
-    steps = [q_or(each, exit_()) for change in plan.work for each in commands_of(change)]
+    """Return the script for a machine that nobody watches.
+
+    It names each resource as it comes to it, and ends with the status of the first command that
+    fails.
+    """
+    steps: list[Item] = []
+    for change in plan.work:
+        steps.append(println(f"berth: {change.operation.value} {change.resource.name}"))
+        steps += [q_or(each, exit_()) for each in commands_of(change)]
     return script(*prologue(), *steps)
 
 

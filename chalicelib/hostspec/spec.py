@@ -64,4 +64,4 @@ def _flat(parts: Iterable[Part]) -> Iterator[Resource]:
             case list() | tuple():
                 yield from _flat(part)
             case _:
-                raise SpecError(reason=f"a {type(part).__name__} is no resource")
+                raise SpecError(reason=f"{type(part).__name__} is no resource")

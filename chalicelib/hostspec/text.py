@@ -86,7 +86,8 @@ def _change_lines(change: PlannedChange) -> Iterator[str]:
     yield f"{_SIGNS[change.operation]} {change.resource.name}{because}"
     if change.operation is not Operation.REMOVE:
         for difference in change.differences:
-            yield from _difference_lines(difference)
+            if (difference.field, difference.before) != ("kind", None):  # its name says it
+                yield from _difference_lines(difference)
 
 
 def _difference_lines(difference: Difference) -> Iterator[str]:

@@ -11,9 +11,10 @@ import paramiko
 from chalicelib.errors import AuthenticationError, HostKeyError
 from chalicelib.shell import Secret
 
-__all__ = ["KnownKey", "known_keys", "private_key", "verify"]
+__all__ = ["KnownKey", "keys_of_known_hosts", "known_keys", "private_key", "verify"]
 
 _RSA_SIGNATURES = ("rsa-sha2-512", "rsa-sha2-256")
+_PORT = 22
 _KEYS = (paramiko.Ed25519Key, paramiko.ECDSAKey, paramiko.RSAKey)
 
 
@@ -55,6 +56,18 @@ def known_keys(lines: tuple[str, ...], *, host: str) -> tuple[KnownKey, ...]:
     if not found:
         raise HostKeyError(host=host, reason="known by no key", offered="", expected=())
     return tuple(found)
+
+
+def keys_of_known_hosts(path: str, *, address: str, port: int = 22) -> tuple[str, ...]:
+    """Return the public keys that a file such as `~/.ssh/known_hosts` has for a host, hashed or not.
+
+    None are returned if it has none, or is not there. What is no line of such a file is left out.
+    """
+    try:
+        found = paramiko.HostKeys(path).lookup(address if port == _PORT else f"[{address}]:{port}")
+    except OSError:
+        return ()
+    return tuple(f"{kind} {key.get_base64()}" for kind, key in (found or {}).items())
 
 
 def verify(offered: paramiko.PKey, known: tuple[KnownKey, ...], *, host: str) -> None:
