@@ -2,7 +2,7 @@
 
 import posixpath
 
-__all__ = ["group", "mount", "package", "path", "under", "unit", "user"]
+__all__ = ["filesystem", "group", "lxd", "mount", "package", "path", "under", "unit", "user"]
 
 
 def path(place: str) -> str:
@@ -15,6 +15,11 @@ def mount(place: str) -> str:
     return f"mount {place}"
 
 
+def filesystem(source: str) -> str:
+    """Return the name of a filesystem, by its device or as fstab(5) says it: `LABEL=data`."""
+    return f"filesystem on {source}"
+
+
 def user(name: str) -> str:
     """Return the name of a user."""
     return f"user {name}"
@@ -23,6 +28,11 @@ def user(name: str) -> str:
 def group(name: str) -> str:
     """Return the name of a group of users."""
     return f"group {name}"
+
+
+def lxd(collection: str, name: str) -> str:
+    """Return the name of an object of LXD, by the path of its kind in the API."""
+    return f"lxd {collection} {name}"
 
 
 def unit(name: str) -> str:
