@@ -226,7 +226,8 @@ def test_a_process_is_found_by_its_very_name(real_site: Site) -> None:
 
     pid = start(transport, path, "300", output="/dev/null")
     try:
-        assert process_running(transport, name)
+        # It is a shell's copy first, and becomes the program after `start` has returned.
+        wait_for(lambda: process_running(transport, name), clock=SteadyClock(), tries=10)
         assert not process_running(transport, name[:-1])
         assert not process_running(transport, name[:15])
         assert not process_running(transport, f"{name}s")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from chalicelib.clock import ManualClock, SystemClock
+from chalicelib.clock import ManualClock, SteadyClock, SystemClock
 from chalicelib.errors import HostUnreachableError, NotReadyError, ShellError
 from chalicelib.local.ports import free_port
 from chalicelib.shell import q, script
@@ -28,6 +28,7 @@ from chalicelib.transport import (
     wait_reachable,
     wait_systemd_ready,
 )
+from chalicelib.wait import wait_for
 from tests.lxd_site import LxdSite
 from tests.transport.lxd_site import lxd_container
 
@@ -167,8 +168,18 @@ def _link(folder: Path) -> str:
 
 
 def test_a_process_is_waited_for(program: str, tmp_path: Path) -> None:
-    log = str(tmp_path / "log")
-    clock = _Meanwhile(lambda: start(_HERE, tmp_path / program, "300", output=log))
+    def begin() -> None:
+        """A shell, `setsid` and `env` become the program in turn, after `start` has returned."""
+        pid = start(_HERE, tmp_path / program, "300", output=str(tmp_path / "log"))
+        name = Path(f"/proc/{pid}/comm")
+        wait_for(
+            lambda: name.read_text() == f"{program}\n",
+            clock=SteadyClock(),
+            sleep=timedelta(milliseconds=10),
+            timeout=timedelta(seconds=15),
+        )
+
+    clock = _Meanwhile(begin)
 
     wait_process_running(_HERE, program, clock=clock)
 
