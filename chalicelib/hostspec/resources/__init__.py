@@ -4,7 +4,9 @@ from chalicelib.hostspec.resources.directory import Directory
 from chalicelib.hostspec.resources.file import Download, File, template
 from chalicelib.hostspec.resources.filesystem import Filesystem
 from chalicelib.hostspec.resources.group import Group
+from chalicelib.hostspec.resources.hostname import Hostname
 from chalicelib.hostspec.resources.link import Link
+from chalicelib.hostspec.resources.timezone import Timezone
 from chalicelib.hostspec.resources.user import User
 
-__all__ = ["Directory", "Download", "File", "Filesystem", "Group", "Link", "User", "template"]
+__all__ = ["Directory", "Download", "File", "Filesystem", "Group", "Hostname", "Link", "Timezone", "User", "template",]
