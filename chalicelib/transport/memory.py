@@ -8,7 +8,9 @@ What differs from one, beside that:
 
 - Pipes run one command after the other, so what prints without end has to be bounded.
 - A command in the background is run at once and to its end, with an empty input.
-- Everybody may read and write everything, as root may. There are no links, and no other processes.
+- Everybody may read and write everything, as root may. There are no links.
+- Shells alone have a number to send signals to (`$$`); the copy that a pipe, a substitution or
+  brackets run in goes on when its shell is ended, and is waited for. Nothing else is a process.
 - An input that keeps a program waiting is waited for, also beyond the time limit.
 """
 
@@ -18,6 +20,7 @@ from collections.abc import Iterable, Mapping
 from chalicelib.errors import ConnectionLostError, HostUnreachableError
 from chalicelib.transport.invocation import pieces
 from chalicelib.transport.memory_files import Fed, Files, Sink
+from chalicelib.transport.memory_processes import Processes
 from chalicelib.transport.memory_programs import PROGRAMS
 from chalicelib.transport.memory_shell import evaluate
 from chalicelib.transport.memory_state import Process, Program, Shell, System
@@ -75,6 +78,7 @@ class MemoryTransport(Driver):
         self._users = frozenset({"root", "nobody", user, *users})
         self._programs = {**PROGRAMS, **(programs or {})}
         self._environment = dict(_ENVIRONMENT if environment is None else environment)
+        self._processes = Processes()
         self._losses = 0
         self._lock = threading.Lock()
 
@@ -95,7 +99,8 @@ class MemoryTransport(Driver):
             raise HostUnreachableError(host=self.host, reason="made unreachable")
         self.calls.append(run.call.shown)
         lost = self._loses()
-        status = self._shell(run).run_to_end(run.call.command)
+        with self._processes.running() as pid:
+            status = self._shell(run, pid).run_to_end(run.call.command)
         if lost:
             raise ConnectionLostError(host=self.host, reason="made to be lost", may_have_run=True)
         return status
@@ -106,7 +111,7 @@ class MemoryTransport(Driver):
             self._losses -= lost
             return lost
 
-    def _shell(self, run: Run) -> Shell:
+    def _shell(self, run: Run, pid: int) -> Shell:
         variables = {**self._environment, MARK: run.token}
         return Shell(
             system=System(
@@ -114,9 +119,11 @@ class MemoryTransport(Driver):
                 programs=self._programs,
                 user=self._user,
                 users=self._users,
+                processes=self._processes,
                 run=run,
                 evaluate=evaluate,
             ),
+            pid=pid,
             descriptors={
                 0: Fed(pieces(run.call.stdin)),
                 1: Sink(lambda data: run.feed("stdout", data)),

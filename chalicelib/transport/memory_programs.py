@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from chalicelib.transport.memory_file_programs import FILE_PROGRAMS
 from chalicelib.transport.memory_files import Descriptor, Device, File, Folder
 from chalicelib.transport.memory_operands import options, said
+from chalicelib.transport.memory_processes import SIGNALS
 from chalicelib.transport.memory_state import Process, Program
 from chalicelib.transport.memory_user_programs import USER_PROGRAMS
 from chalicelib.transport.memory_words import absent, as_bytes, integer
@@ -261,8 +262,33 @@ def _env(process: Process) -> int:
 
 
 def _kill(process: Process) -> int:
-    process.complain("No such process")
-    return _FAILED
+    name, pids = _signal_named(list(process.arguments))
+    number = SIGNALS.get(name.upper(), integer(name))
+    numbers = all(re.fullmatch("[1-9][0-9]*", each) for each in pids)
+    if number is None or number not in SIGNALS.values() or not numbers:
+        raise absent("kill, but for a signal that ends shells, and numbers of processes")
+    if not pids:
+        process.complain("usage: kill [-s signal | -signal] pid ...")
+        return _BAD_USE
+    status = 0
+    for each in pids:
+        if not process.send_signal(int(each), number):
+            process.complain("No such process")
+            status = _FAILED
+    return status
+
+
+def _signal_named(words: list[str]) -> tuple[str, list[str]]:
+    """Return the signal's name or number and what follows, an end of options only where dash has it."""
+    match words:
+        case ["-s", name, "--", *pids] | ["-s", name, *pids]:
+            return name, pids
+        case ["--", *pids]:
+            return "TERM", pids
+        case [option, *pids] if option.startswith("-"):
+            return option[1:], pids
+        case _:
+            return "TERM", words
 
 
 PROGRAMS: Mapping[str, Program] = {

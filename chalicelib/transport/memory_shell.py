@@ -88,7 +88,7 @@ def _negation(shell: Shell, node: Negation) -> None:
 def _background(shell: Shell, node: Background) -> None:
     """At once and to its end: there is one thread, and what comes after may rely on it."""
     shell.fork({0: Buffer()}).run_to_end(node.node)
-    shell.background = str(int(shell.background or "1000") + 1)
+    shell.background = str(shell.system.processes.number())
     shell.status = 0
 
 

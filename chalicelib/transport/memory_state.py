@@ -8,6 +8,7 @@ from typing import NoReturn, TypeAlias
 
 from chalicelib.shell.commands import Node
 from chalicelib.transport.memory_files import Buffer, Descriptor, Files, failure
+from chalicelib.transport.memory_processes import Processes
 from chalicelib.transport.memory_words import Expander, absent, as_bytes
 from chalicelib.transport.run import Run
 from chalicelib.transport.scripts import ScriptText
@@ -15,7 +16,9 @@ from chalicelib.transport.scripts import ScriptText
 __all__ = ["ExitError", "LoopError", "Process", "Program", "Shell", "System"]
 
 _READ_BYTES = 64 * 1024
-_BAD_USE, _NOT_FOUND = 2, 127
+_BAD_USE, _NOT_FOUND, _SIGNALLED = 2, 127, 128
+_LISTEN_S = 0.05
+"""How soon a signal is heard, or a cancellation."""
 _PROGRAM_FOLDERS = frozenset(
     f"{root}{kind}" for root in ("/", "/usr/", "/usr/local/") for kind in ("bin", "sbin")
 )
@@ -81,21 +84,27 @@ class Process:
         return self._shell.path(name)
 
     def over(self) -> bool:
-        """Return whether the program has to end: the run is cancelled, or its time is up."""
-        return self._shell.system.run.over()
+        """Return whether the program has to end: with the run, or with its shell by a signal."""
+        return self._shell.over()
 
     def check(self) -> None:
         """Go on, unless the program has to end.
 
         Raises:
-            CommandError: it has to.
+            CommandError: it has to, with the run.
+            ExitError: it has to, with its shell.
         """
         self._shell.check()
 
     def pause_s(self, longest_s: float) -> float:
         """Return how long the program may wait before it asks again whether it has to end."""
+        longest_s = min(longest_s, _LISTEN_S)
         pause = self._shell.system.run.pause_s(longest_s)
         return longest_s if pause is None else pause
+
+    def send_signal(self, pid: int, number: int) -> bool:
+        """Send a signal to a shell of the host, also another run's; return whether it is there."""
+        return self._shell.system.processes.send(pid, number)
 
     def start(
         self,
@@ -120,7 +129,8 @@ class Process:
         left = script.fed
         while left and (piece := self.read(left)):
             left -= len(piece)
-        return self._shell.begun_anew(self.environment).run_to_end(script.command)
+        with self._shell.system.processes.running() as pid:
+            return self._shell.begun_anew(self.environment, pid).run_to_end(script.command)
 
 
 Program: TypeAlias = Callable[[Process], int]
@@ -135,6 +145,7 @@ class System:
     programs: Mapping[str, Program]
     user: str
     users: frozenset[str]
+    processes: Processes
     run: Run
     evaluate: "Callable[[Shell, Node], None]"
     scripts: dict[str, ScriptText] = field(default_factory=dict)
@@ -142,13 +153,21 @@ class System:
 
 @dataclass(slots=True, kw_only=True)
 class Shell(Expander):
-    """The state of a shell."""
+    """The state of a shell.
+
+    Attributes:
+        pid: what `$$` is; also in a copy.
+        copied: whether this is a copy: signals to the number end the original. The copy is then
+            like a real one's that lost its parent, and goes on.
+    """
 
     system: System
+    pid: int
     descriptors: dict[int, Descriptor]
     variables: dict[str, str]
     exported: set[str]
     folder: str
+    copied: bool = False
     status: int = 0
     background: str = ""
     substituted: int | None = field(default=None, repr=False)
@@ -172,11 +191,25 @@ class Shell(Expander):
         """
         self.check()
         self.system.evaluate(self, node)
+        self._heed_signal()
+
+    def over(self) -> bool:
+        """Return whether the run is over, or a signal has ended this shell."""
+        return self.system.run.over() or self._signal() > 0
 
     def check(self) -> None:
-        """Go on, unless the run is over."""
+        """Go on, unless it is over."""
         if self.system.run.over():
             raise self.system.run.ended_early()
+        self._heed_signal()
+
+    def _heed_signal(self) -> None:
+        if signal := self._signal():
+            self.status = _SIGNALLED + signal
+            raise ExitError
+
+    def _signal(self) -> int:
+        return 0 if self.copied else self.system.processes.ended_by(self.pid)
 
     def descriptor(self, number: int) -> Descriptor:
         """Return an open file by its number."""
@@ -199,7 +232,13 @@ class Shell(Expander):
 
     def lookup(self, name: str) -> str | None:
         """Return the value of a variable or special parameter."""
-        special = {"?": str(self.status), "#": "0", "0": "/bin/sh", "!": self.background}
+        special = {
+            "?": str(self.status),
+            "#": "0",
+            "0": "/bin/sh",
+            "!": self.background,
+            "$": str(self.pid),
+        }
         return special[name] if name in special else self.variables.get(name)
 
     def set_variable(self, name: str, value: str) -> None:
@@ -219,6 +258,7 @@ class Shell(Expander):
         """Return what a command prints, and remember its status."""
         printed = Buffer()
         self.substituted = self.fork({1: printed}).run_to_end(node)
+        self._heed_signal()
         return bytes(printed.data)
 
     def give_up(self, message: str) -> NoReturn:
@@ -231,6 +271,7 @@ class Shell(Expander):
         """Return a copy, with other open files: what it does to itself stays there."""
         return replace(
             self,
+            copied=True,
             descriptors={**self.descriptors, **(descriptors or {})},
             variables=dict(self.variables),
             exported=set(self.exported),
@@ -242,10 +283,12 @@ class Shell(Expander):
         files = self.system.files.made_by(user)
         return replace(self.fork(), system=replace(self.system, user=user, files=files))
 
-    def begun_anew(self, environment: Mapping[str, str]) -> "Shell":
+    def begun_anew(self, environment: Mapping[str, str], pid: int) -> "Shell":
         """Return a new shell with the same open files, in the same folder."""
         return replace(
             self.fork(),
+            pid=pid,
+            copied=False,
             variables={**environment, "PWD": self.folder},
             exported=set(environment),
             status=0,

@@ -106,10 +106,8 @@ class Expander(ABC):
         match word:
             case Joined():
                 return "".join(self.value(part) for part in word.parts)
-            case Text() | Secret():
-                if isinstance(word, ScriptText):
-                    self.note(word)
-                return word.text
+            case Text() | Secret() | Raw():
+                return self._literal(word)
             case Parameter():
                 return self._parameter(word)
             case Output():
@@ -117,10 +115,17 @@ class Expander(ABC):
                 return as_text(printed.rstrip(b"\n"))
             case Calculated():
                 return str(self._calculated(word.expression))
-            case Raw() if _MEANS_ITSELF.fullmatch(word.text):
-                return word.text
             case _:
                 raise absent(f"a word of the kind {type(word).__name__}")
+
+    def _literal(self, word: Text | Secret | Raw) -> str:
+        if isinstance(word, ScriptText):
+            self.note(word)
+        if not isinstance(word, Raw) or _MEANS_ITSELF.fullmatch(word.text):
+            return word.text
+        if word.text != "$$":
+            raise absent("a word of the kind Raw")
+        return self._parameter(Parameter("$"))
 
     def pattern(self, word: Word) -> re.Pattern[str]:
         """Return the pattern of a branch."""

@@ -77,10 +77,10 @@ def test_a_missing_program_is_said(site: Site) -> None:
 
 
 @pytest.mark.parametrize(("signal", "status"), [("KILL", 137), ("TERM", 143), ("HUP", 129)])
-def test_a_signal_is_a_status_above_128(real_site: Site, signal: str, status: int) -> None:
+def test_a_signal_is_a_status_above_128(site: Site, signal: str, status: int) -> None:
     killed = command("kill", "-s", signal, Raw("$$"))
 
-    assert real_site.transport.run(killed, check=False).exit_status == status
+    assert site.transport.run(killed, check=False).exit_status == status
 
 
 def test_all_bytes_come_and_go(site: Site) -> None:
@@ -171,17 +171,21 @@ def test_a_failure_is_told_at_the_end_of_a_stream(site: Site) -> None:
         running.result()
 
 
-def test_leaving_a_stream_ends_the_command(real_site: Site) -> None:
-    if not real_site.streams:
+def test_leaving_a_stream_ends_the_command(site: Site) -> None:
+    if not site.streams:
         pytest.skip("SSM gives output at the end only")
-    with real_site.transport.stream(script(println(Raw("$$")), "sleep 500")) as running:
+    with site.transport.stream(script(println(Raw("$$")), "sleep 500")) as running:
         pid = int(next(iter(running)).data)
+        assert alive(site.transport, pid)
 
-    assert not alive(real_site.transport, pid)
+    assert not alive(site.transport, pid)
 
 
 def test_a_time_out_ends_all_that_was_started(real_site: Site) -> None:
-    """In a session of its own, with an environment of its own, or just in the background."""
+    """In a session of its own, with an environment of its own, or just in the background.
+
+    Not in memory: what is in the background there has ended when the next command begins.
+    """
     children = ("setsid sleep 501", "env -i sleep 502", "sleep 503")
     started = [script(background(each), println(Raw("$!"))) for each in children]
 
@@ -195,6 +199,7 @@ def test_a_time_out_ends_all_that_was_started(real_site: Site) -> None:
 
 
 def test_what_ignores_the_first_signal_is_ended_too(real_site: Site) -> None:
+    """Not in memory: no signal is sent there, a run that is over looks and ends itself."""
     stubborn = script(command("trap", "", "TERM"), println(Raw("$$")), "sleep 505", "sleep 505")
 
     with pytest.raises(CommandTimeoutError) as caught:
@@ -217,7 +222,7 @@ def test_a_command_is_cancelled_from_elsewhere(site: Site) -> None:
         site.transport.run("sleep 500", cancel=cancel)
 
 
-def test_what_the_caller_raises_ends_the_command(real_site: Site) -> None:
+def test_what_the_caller_raises_ends_the_command(site: Site) -> None:
     seen: list[bytes] = []
 
     def refuse(chunk: Chunk) -> None:
@@ -225,23 +230,24 @@ def test_what_the_caller_raises_ends_the_command(real_site: Site) -> None:
         raise LookupError("enough")
 
     # SSM gives output at the end only.
-    rest = "sleep 506" if real_site.streams else "true"
+    rest = "sleep 506" if site.streams else "true"
     with pytest.raises(LookupError, match="enough"):
-        real_site.transport.run(script(println(Raw("$$")), rest), on_output=refuse)
+        site.transport.run(script(println(Raw("$$")), rest), on_output=refuse)
 
-    assert not alive(real_site.transport, int(seen[0]))
+    assert not alive(site.transport, int(seen[0]))
 
 
-def test_what_the_input_raises_is_raised(real_site: Site) -> None:
+def test_what_the_input_raises_is_raised(site: Site) -> None:
     def broken() -> Iterator[bytes]:
         yield b"begun"
         raise LookupError("no more")
 
     with pytest.raises(LookupError, match="no more"):
-        real_site.transport.run("cat", stdin=broken())
+        site.transport.run("cat", stdin=broken())
 
 
 def test_a_background_child_is_not_waited_for(real_site: Site) -> None:
+    """Not in memory: there is one thread there, and the child has ended when the next one begins."""
     left = script(background("sleep 30"), println(Raw("$!")))
 
     result = real_site.transport.run(left, timeout_s=20)
@@ -251,6 +257,7 @@ def test_a_background_child_is_not_waited_for(real_site: Site) -> None:
 
 
 def test_a_secret_reaches_the_command_and_nothing_else(real_site: Site) -> None:
+    """Not in memory: there is no process list there that could show it."""
     secret = Secret("sword" + "fish")
     table = command("cat", Raw("/proc/[0-9]*/cmdline"))
 

@@ -191,15 +191,13 @@ def test_what_another_user_puts_is_theirs(root_site: Site, wrapper: type[Sudo | 
 
 
 @_BOTH
-def test_what_runs_as_another_user_is_ended(
-    real_root_site: Site, wrapper: type[Sudo | AsUser]
-) -> None:
-    user = wrapper(real_root_site.transport, "nobody")
+def test_what_runs_as_another_user_is_ended(root_site: Site, wrapper: type[Sudo | AsUser]) -> None:
+    user = wrapper(root_site.transport, "nobody")
 
     with pytest.raises(CommandTimeoutError) as caught:
         user.run(script(println(Raw("$$")), "sleep 507"), timeout_s=1.5)
 
-    assert not alive(real_root_site.transport, int(caught.value.stdout))
+    assert not alive(root_site.transport, int(caught.value.stdout))
 
 
 def test_a_lower_fence_runs_nothing(real_site: Site) -> None:
@@ -218,7 +216,10 @@ def test_a_lower_fence_runs_nothing(real_site: Site) -> None:
 
 
 def test_a_process_is_found_by_its_very_name(real_site: Site) -> None:
-    """Not by a longer name, not by an argument, and the question does not find itself."""
+    """Not by a longer name, not by an argument, and the question does not find itself.
+
+    Not in memory: the question reads the kernel's tables, `/proc`, which are no files there.
+    """
     transport, name = real_site.transport, f"berth-a-process-of-{_UID}"
     path = f"{_FOLDER}/{name}"
     transport.run(q("cp /bin/sleep {path}", path=path))

@@ -82,6 +82,8 @@ def open_site(
 
 
 def alive(transport: Transport, pid: int) -> bool:
-    """A process that ended is a zombie for as long as nobody asks after it."""
+    """A process that ended is a zombie for as long as nobody asks after it; in memory, none is."""
+    if isinstance(transport, MemoryTransport):
+        return transport.run(q("kill -s 0 {pid}", pid=pid), check=False).ok
     running = q("grep -qs {state} {path}", state="^State:.[^ZX]", path=f"/proc/{pid}/status")
     return transport.run(running, check=False).ok

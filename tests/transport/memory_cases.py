@@ -2,6 +2,7 @@
 
 from chalicelib.shell import (
     Node,
+    Raw,
     all_of,
     any_of,
     any_text,
@@ -63,11 +64,15 @@ from chalicelib.shell import (
     write_to,
 )
 
-__all__ = ["ALIKE", "OF_FILES"]
+__all__ = ["ALIKE", "ENDED", "OF_FILES"]
 
 _TMP = "/tmp"  # noqa: S108 - of the host in memory, and nothing is written to the real one's
 _COUNT = assign("n", compute(num("n") + num(1)))
 _ANSWER = script(println(last_status()))
+_KILL = command("kill", "-s", "TERM", Raw("$$"))
+_NEVER = println("never")
+# Not those that would leave a core file on this machine.
+_KILLS = ("", "--", "-1", "-INT", "-s kill", "-s 10", "-s USR2 --", "-PIPE", "-s ALRM", "999999999")
 ALIKE: dict[str, Node] = {
     "printf recycles": command("printf", "%s=%d|", "a", "1", "b", "010", "c"),
     "printf escapes": command("printf", "a\\tb\\0c\\101\\\\%%%s\\n", "\\n"),
@@ -180,9 +185,31 @@ ALIKE: dict[str, Node] = {
     "background": script(
         redirect(background(println("b")), stderr_to("/dev/null")), "wait", _ANSWER
     ),
-    "kill": script("kill -9 999999999", _ANSWER),
+    "kill others": script("kill -9 999999999", _ANSWER, "kill 999999999 999999998", _ANSWER),
+    "kill nobody": script("kill", _ANSWER, "kill -s TERM", _ANSWER),
+    "kill asks": script(
+        command("kill", "-0", Raw("$$")), _ANSWER, command("kill", "-s", "0", Raw("$$")), _ANSWER
+    ),
+    "its number": script(
+        equal(Raw("$$"), output(println(Raw("$$")))),
+        _ANSWER,
+        pipe(subshell(equal(Raw("$$"), Raw("$$"))), "cat"),
+        _ANSWER,
+    ),
     "id": q("id -un"),
 }
+ENDED: dict[str, Node] = {
+    **{f"kill {each}": command("kill", *each.split(), Raw("$$")) for each in _KILLS},
+    "kill by a program": command("/bin/kill", "-9", Raw("$$")),
+    "in brackets": subshell(_KILL),
+    "by the first of two": subshell(_KILL, command("kill", "-9", Raw("$$"))),
+    "in a pipe": pipe(_KILL, "cat"),
+    "in an output": println(output(_KILL)),
+    "in a condition": if_(not_(_KILL), _NEVER, else_=_NEVER),
+    "in the background": script(background(_KILL), "wait"),
+    "in a loop": for_each("x", ["1", "2"], println(ref("x")), _KILL),
+}
+"""What ends its shell by a signal."""
 OF_FILES: dict[str, Node] = {
     "files": script(
         redirect(println("one"), write_to("f")),

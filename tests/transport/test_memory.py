@@ -3,7 +3,9 @@
 import os
 import pwd
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from queue import Queue
 
 import pytest
 
@@ -22,11 +24,13 @@ from chalicelib.shell import (
     Secret,
     any_text,
     array,
+    background,
     command,
     duplicate,
     for_each,
     function,
     join,
+    last_background,
     local,
     print_text,
     println,
@@ -35,12 +39,13 @@ from chalicelib.shell import (
     ref,
     script,
     split,
+    subshell,
     while_,
     within,
 )
-from chalicelib.transport import AsUser, InFolder, LocalTransport, Sudo, WithEnvironment
+from chalicelib.transport import AsUser, Chunk, InFolder, LocalTransport, Sudo, WithEnvironment
 from chalicelib.transport.memory import MemoryTransport, Process
-from tests.transport.memory_cases import ALIKE, OF_FILES
+from tests.transport.memory_cases import ALIKE, ENDED, OF_FILES
 
 _TMP = "/tmp"  # noqa: S108 - of the host in memory, and nothing is written to the real one's
 
@@ -66,6 +71,18 @@ def test_it_does_what_this_machine_does(node: Node) -> None:
     assert bool(made.stderr) == bool(real.stderr)
 
 
+@pytest.mark.parametrize("node", ENDED.values(), ids=ENDED)
+def test_it_ends_by_a_signal_as_this_machine_does(node: Node) -> None:
+    """Without `InFolder`, whose brackets would go on when their shell has ended."""
+    killed = script(node, println("never"))
+    real = LocalTransport().run(killed, check=False)
+
+    made = _host().run(killed, check=False)
+
+    assert made.exit_status > 128
+    assert (made.exit_status, made.stdout) == (real.exit_status, real.stdout)
+
+
 @pytest.mark.parametrize("node", OF_FILES.values(), ids=OF_FILES)
 def test_its_files_are_those_of_this_machine(node: Node, tmp_path: Path) -> None:
     real = InFolder(LocalTransport(), str(tmp_path)).run(node, check=False)
@@ -79,7 +96,7 @@ def test_its_files_are_those_of_this_machine(node: Node, tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("node", "what"),
     [
-        (println(Raw("$$")), "Raw"),
+        (println(Raw("$1")), "Raw"),
         (for_each("x", [split(ref("y"))], "true"), "Split"),
         (command("cat", join("/", any_text())), "AnyText"),
         (function("f", println("x")).definition, "FunctionDefinition"),
@@ -96,6 +113,8 @@ def test_its_files_are_those_of_this_machine(node: Node, tmp_path: Path) -> None
         (command("sudo", "id", "-un"), "sudo"),
         (command("su", "nobody"), "su"),
         (command("whoami", "--help"), "whoami"),
+        (q("kill -s STOP 1"), "a signal that ends"),
+        (q("kill -9 x"), "numbers of processes"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
@@ -237,6 +256,49 @@ def test_output_is_streamed() -> None:
         first = next(iter(running))
 
     assert first.data == b"a\n"
+
+
+def test_each_shell_has_a_number_of_its_own() -> None:
+    host = MemoryTransport()
+    numbers = script(println(Raw("$$")), background("true"), println(last_background()))
+
+    printed = [*host.run(numbers).lines, *AsUser(host, "nobody").run(numbers).lines]
+
+    assert len(set(printed)) == len(printed) == 4
+
+
+def test_one_run_ends_another_by_a_signal() -> None:
+    host, printed = MemoryTransport(), Queue[Chunk]()
+    endless = script(println(Raw("$$")), "sleep 500")
+
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(host.run, endless, on_output=printed.put, check=False)
+        pid = int(printed.get(timeout=10).data)
+        host.run(q("kill -s KILL {pid}", pid=pid))
+        status = running.result(timeout=10).exit_status
+
+    assert status == 137
+    assert not host.run(q("kill -s 0 {pid}", pid=pid), check=False).ok
+
+
+def test_a_copy_of_a_shell_goes_on_without_it() -> None:
+    """As a process does whose parent has ended."""
+    killed = subshell(command("kill", Raw("$$")), println("still"))
+
+    result = MemoryTransport().run(script(killed, println("never")), check=False)
+
+    assert (result.exit_status, result.stdout) == (143, b"still\n")
+
+
+def test_a_script_of_another_user_is_a_shell_of_its_own() -> None:
+    outside = WithEnvironment(MemoryTransport(), {"OUTER": Raw("$$")})
+    user = AsUser(outside, "nobody")
+
+    itself = user.run(script(command("kill", Raw("$$")), println("never")), check=False)
+    other = user.run(script(command("kill", ref("OUTER")), println("still")), check=False)
+
+    assert (itself.exit_status, itself.stdout) == (143, b"")
+    assert (other.exit_status, other.stdout) == (143, b"still\n")
 
 
 def test_only_root_becomes_somebody_else_by_su() -> None:
