@@ -38,7 +38,7 @@ from chalicelib.shell import (
 )
 from chalicelib.transport.files import place_script
 
-__all__ = ["Download", "File", "template"]
+__all__ = ["Download", "File", "fetch", "template"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -185,7 +185,7 @@ class File(Resource):
     def _produce(self) -> Item:
         """Return the command that prints the content; no argument of a process holds any of it."""
         if isinstance(self.content, Download):
-            return _fetch(self.content.url)
+            return fetch(self.content.url)
         if isinstance(self.content, bytes):
             text = _as_text(self.content)
             if text is None:
@@ -230,8 +230,11 @@ def _digest_of_part() -> Node:
     return q("sha256sum -- {part}", part=ref("part"))
 
 
-def _fetch(url: str | Secret) -> Node:
-    """Return the download; curl reads the URL from its input, where no process list shows it."""
+def fetch(url: str | Secret) -> Node:
+    """Return the command that prints what is at an HTTPS URL.
+
+    curl reads the URL from its input, where no process list shows it.
+    """
     place = url.reveal() if isinstance(url, Secret) else url
     escaped = place.replace("\\", "\\\\").replace('"', '\\"')
     config = f'url = "{escaped}"\n'
