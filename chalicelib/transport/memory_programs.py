@@ -21,6 +21,8 @@ from chalicelib.transport.memory_words import absent, as_bytes, integer
 __all__ = ["PROGRAMS"]
 
 _PIECE = 64 * 1024
+_LINES = 500
+"""What a program prints at once, about as much as the buffer of a real one holds."""
 _ESCAPE = re.compile(rb"\\([0-7]{1,3}|[\\abfnrtv])")
 _ESCAPED = dict(zip(b"\\abfnrtv", b"\\\a\b\f\n\r\t\v", strict=True))
 _PLACE = re.compile(rb"%(.|$)", re.DOTALL)
@@ -92,15 +94,17 @@ def _echo(process: Process) -> int:
 
 
 def _seq(process: Process) -> int:
-    numbers = [integer(each) for each in process.arguments]
+    padded = process.arguments[:1] == ("-w",)
+    numbers = [integer(each) for each in process.arguments[padded:]]
     known = [each for each in numbers if each is not None]
     if len(known) not in {1, 2} or len(known) < len(numbers):
-        raise absent("seq, but for one or two whole numbers")
-    for number in range(*(known if len(known) > 1 else (1, *known))):
+        raise absent("seq, but for one or two whole numbers, and -w")
+    first, last = (1, *known)[-2:]
+    width = max(len(str(first)), len(str(last))) if padded else 0
+    for start in range(first, last + 1, _LINES):
         process.check()
-        process.write(f"{number}\n")
-    if known[-1] >= (known[0] if len(known) > 1 else 1):
-        process.write(f"{known[-1]}\n")
+        piece = range(start, min(start + _LINES, last + 1))
+        process.write("".join(f"{number:0{width}}\n" for number in piece))
     return 0
 
 

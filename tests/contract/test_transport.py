@@ -124,19 +124,17 @@ def test_floods_on_both_streams_arrive_whole(site: Site) -> None:
         assert not chunk.data.strip(b"\0")
         arrived[chunk.stream] += len(chunk.data)
 
-    # In memory, commands run one after the other.
-    also = flood if site.name == "memory" else background(flood)
-    both = script(also, _on_stderr(flood), "wait")
+    both = script(background(flood), _on_stderr(flood), "wait")
     result = site.transport.run(both, on_output=count)
 
     assert arrived == {"stdout": size, "stderr": size}
     assert len(result.stdout) == 64 * 1024
 
 
-def test_a_slow_reader_loses_nothing(real_site: Site) -> None:
+def test_a_slow_reader_loses_nothing(site: Site) -> None:
     """The reader stands still until another command has run; then it reads on."""
-    transport, seen, digest = real_site.transport, 0, hashlib.sha256()
-    size = min(real_site.flood_bytes, 20_000_000)
+    transport, seen, digest = site.transport, 0, hashlib.sha256()
+    size = min(site.flood_bytes, 20_000_000)
     numbers = q("seq -w 100000000 {last}", last=100_000_000 + size // 10 - 1)
 
     with transport.stream(numbers) as running:

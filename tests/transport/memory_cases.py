@@ -169,7 +169,8 @@ ALIKE: dict[str, Node] = {
     "exported": script(assign("x", "no"), export("y", "é "), q("printenv x y")),
     "env": script(command("env", "x=1 2", "printenv", "x"), command("env", "no-such-program")),
     "within": script(assign("PWD", "x"), within(_TMP, "pwd"), within("/nowhere", "pwd"), _ANSWER),
-    "seq": script("seq 3", "seq 2 4", "seq 0", "seq 3 3", "seq 3 1"),
+    "seq": script("seq 3", "seq 2 4", "seq 0", "seq 3 3", "seq 3 1", "seq -2 1", "seq 3000"),
+    "seq of one width": script("seq -w 8 11", "seq -w -1 10", "seq -w 3", "seq -w 900 10100"),
     "test": script(
         *(script(each, _ANSWER) for each in (is_empty(""), equal("-f", "-f"), num_lt("9", "010"))),
         *(script(command("[", *each, "]"), _ANSWER) for each in (("!",), ("x",), ("",), ())),

@@ -258,6 +258,25 @@ def test_output_is_streamed() -> None:
     assert first.data == b"a\n"
 
 
+def test_a_reader_may_run_commands_itself() -> None:
+    host, seen = MemoryTransport(), list[str]()
+
+    host.run(
+        script(println("a"), println("b")), on_output=lambda _: seen.append(host.run("id -un").text)
+    )
+
+    assert seen == ["root", "root"]
+
+
+def test_a_flood_is_ended_behind_a_reader_who_leaves() -> None:
+    with MemoryTransport().stream("seq 1000000000") as running:
+        first = next(iter(running))
+
+    assert first.data.startswith(b"1\n2\n")
+    with pytest.raises(CommandCancelledError):
+        running.result()
+
+
 def test_each_shell_has_a_number_of_its_own() -> None:
     host = MemoryTransport()
     numbers = script(println(Raw("$$")), background("true"), println(last_background()))
