@@ -19,10 +19,12 @@ btrfs quotas; see `local/btrfs.py` for what those cost.
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from chalicelib.errors import HostUnreachableError, ImageMissingError
+from chalicelib.fleet.health import Room
 from chalicelib.fleet.lxd_api import LxdApi
 from chalicelib.fleet.protocol import AttemptPlan
 from chalicelib.fleet.slots import MOST_SLOTS, SlotPlan, golden_name, hold_slot, taken_ranges
@@ -31,7 +33,6 @@ from chalicelib.model import container_name, parse_container_name
 __all__ = ["Containers"]
 
 _SLOT_LOCKS = Path("/run/berth/slots")
-_FULL = 0.98
 _INHERITED = {"user.berth.golden": "false", "user.berth.ready": "false"}
 
 Instance = Mapping[str, Any]
@@ -91,14 +92,27 @@ class Containers:
         found = self._api.get("instances", name)
         return found["status"] if found else ""
 
-    def pool_full(self, name: str) -> bool:
-        """Return whether the storage below a container has next to no room; False without one."""
+    def created_at(self, name: str) -> datetime | None:
+        """Return when a container was made, by LXD's clock; None when there is none."""
         found = self._api.get("instances", name)
-        if found is None:
-            return False
-        pool = found["expanded_devices"]["root"]["pool"]
-        space = self._api.get("storage-pools", pool, "resources")["space"]
-        return bool(space["used"] > _FULL * space["total"])
+        return datetime.fromisoformat(found["created_at"]) if found else None
+
+    def rooms(self) -> Sequence[Room]:
+        """Return what is left in each storage pool that containers of the project use."""
+        found = self._api.get("instances", recursion="1") or []
+        pools = {instance["expanded_devices"]["root"]["pool"] for instance in found}
+        return [self._room(pool) for pool in sorted(pools)]
+
+    def _room(self, pool: str) -> Room:
+        resources = self._api.get("storage-pools", pool, "resources") or {}
+        space, inodes = resources.get("space") or {}, resources.get("inodes") or {}
+        return Room(
+            what="its containers",
+            free_bytes=space.get("total", 0) - space.get("used", 0),
+            total_bytes=space.get("total", 0),
+            free_inodes=inodes.get("total", 0) - inodes.get("used", 0),
+            total_inodes=inodes.get("total", 0),
+        )
 
     @contextmanager
     def _free_slot(self, image: str) -> Iterator[tuple[Instance, dict[str, str]]]:

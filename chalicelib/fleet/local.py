@@ -14,11 +14,13 @@ import signal
 import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
-from chalicelib.clock import SteadyClock
+from chalicelib.clock import SteadyClock, from_ms
 from chalicelib.errors import HostUnreachableError, NotReadyError
+from chalicelib.fleet.health import Room
+from chalicelib.fleet.machine import read_room
 from chalicelib.fleet.protocol import AttemptPlan
 from chalicelib.model import attempt_name
 from chalicelib.model.names import ATTEMPT_NAME
@@ -32,7 +34,6 @@ _ENVIRONMENT = {
 }
 """All that a supervisor inherits: a Lambda's environment holds its credentials."""
 
-_FULL = 0.01
 _FOUND = WaitPolicy(
     name="a supervisor's command line",
     sleep=timedelta(milliseconds=1),
@@ -94,11 +95,26 @@ class Supervisors:
         matches = (ATTEMPT_NAME.match(folder.name) for folder in folders)
         return [(match["job"], int(match["fence"])) for match in matches if match]
 
-    def disk_full(self) -> bool:
-        """Return whether the file system of the attempts' files has next to no room."""
+    def process(self, job: str, fence: int) -> int | None:
+        """Return the number of the process that the attempt's supervisor is, or was, if it said."""
+        try:
+            text = (self.directory(job, fence) / "pid").read_text(encoding="ascii")
+            return int(text[:20])
+        except (FileNotFoundError, NotADirectoryError, ValueError):
+            return None
+
+    def started_at(self, job: str, fence: int) -> datetime | None:
+        """Return when the attempt's supervisor was last started; None when it never was."""
+        try:
+            status = (self.directory(job, fence) / "attempt.json").stat()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        return from_ms(int(status.st_mtime * 1000))
+
+    def room(self) -> Room:
+        """Return what is left on the file system of the attempts' files."""
         self._state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-        usage = shutil.disk_usage(self._state_dir)
-        return usage.free < _FULL * usage.total
+        return read_room(self._state_dir, "the attempts' files")
 
     def directory(self, job: str, fence: int) -> Path:
         """Return where the attempt's files are."""

@@ -1,18 +1,27 @@
 """A host that is this machine: containers through its LXD, supervisors as its processes."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 from chalicelib.clock import Clock, SystemClock
 from chalicelib.errors import HostUnreachableError
+from chalicelib.fleet.cgroups import Owner
 from chalicelib.fleet.containers import Containers
-from chalicelib.fleet.diagnosis import Findings
+from chalicelib.fleet.diagnosis import Findings, MemoryFindings
 from chalicelib.fleet.fences import Fences
-from chalicelib.fleet.kernel_log import killed_for_memory, read_kernel_log
+from chalicelib.fleet.health import HostHealth
 from chalicelib.fleet.local import Supervisors
 from chalicelib.fleet.lxd_api import LxdApi
+from chalicelib.fleet.machine import (
+    log_drift,
+    read_counters,
+    read_health,
+    read_kernel_log,
+    since_boot,
+)
 from chalicelib.fleet.protocol import AttemptPlan
 from chalicelib.model import container_name
 
@@ -45,15 +54,16 @@ class LxdHost:
             project: the LXD project that holds all of ours.
             state_dir: where fences, tickets and attempts' files are kept on the host.
             supervisor: the supervisor as a zipapp.
-            clock: decides which fences are old; the machine's unless given.
+            clock: decides which fences are old, and is what the host's clock is compared with;
+                the machine's unless given.
         """
         self._host = host
         self._project = project
         self._clock = clock or SystemClock()
         self._fences = Fences(Path(state_dir) / "fences")
         self._supervisors = Supervisors(Path(state_dir), supervisor, host=host)
-        api = LxdApi(socket, host=host, project=project)
-        self._containers = Containers(api, host=host, project=project)
+        self._api = LxdApi(socket, host=host, project=project)
+        self._containers = Containers(self._api, host=host, project=project)
 
     def make_container(self, plan: AttemptPlan) -> None:
         """Copy a golden container of the image, with the plan's limits, and start it."""
@@ -93,14 +103,48 @@ class LxdHost:
         """Return what is wrong with the attempt here, or the empty string."""
         name = container_name(job, fence)
         with self._translated():
+            began = self._began(job, fence)
+            memory = MemoryFindings.of(
+                read_kernel_log(),
+                read_counters(self._project, name),
+                owner=Owner(project=self._project, container=name, job=job, fence=fence),
+                supervisor=self._supervisors.process(job, fence),
+                since=None if began is None else began - log_drift(),
+            )
             return Findings(
                 supervisor_alive=self._supervisors.alive(job, fence),
                 container=self._containers.status(name),
-                disk_full=self._supervisors.disk_full() or self._containers.pool_full(name),
-                killed_for_memory=killed_for_memory(
-                    read_kernel_log(), project=self._project, container=name
-                ),
+                rebooted=began is not None and began < timedelta(0),
+                memory=memory,
+                health=self.health(),
             ).sentence()
+
+    def health(self) -> HostHealth:
+        """Return how the host is. That LXD does not answer is said by the answer.
+
+        Raises:
+            HostUnreachableError: the folder of the attempts' files is not to be had.
+        """
+        answer, clock = self._api.probe(self._clock)
+        with self._translated():
+            rooms = [self._supervisors.room()]
+        if not answer.error:
+            with suppress(HostUnreachableError):
+                rooms += self._containers.rooms()
+        return replace(
+            read_health(),
+            rooms=tuple(rooms),
+            lxd=answer,
+            clock_skew=clock.skew() if clock else timedelta(0),
+        )
+
+    def _began(self, job: str, fence: int) -> timedelta | None:
+        """Return when the attempt began here, since the boot; None when nothing of it is left."""
+        made = self._containers.created_at(container_name(job, fence))
+        moments = [made, self._supervisors.started_at(job, fence)]
+        known = [moment for moment in moments if moment is not None]
+        # Both are by the machine's clock, whatever clock we were given.
+        return since_boot(min(known), now=SystemClock().now()) if known else None
 
     def generation(self) -> str:
         """Return the kernel's boot id."""

@@ -7,11 +7,13 @@ pylxd's own setting forbids listing all projects.
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
+from email.utils import parsedate_to_datetime
 from typing import IO, Any, cast
 
-from chalicelib.clock import SteadyClock
+from chalicelib.clock import Clock, SteadyClock
 from chalicelib.errors import HostUnreachableError, NotReadyError
+from chalicelib.fleet.health import ClockReading, LxdAnswer
 from chalicelib.wait import WaitPolicy
 
 __all__ = ["LxdApi"]
@@ -83,6 +85,27 @@ class LxdApi:
         self._finish(body, limit_s)
         return True
 
+    def probe(self, clock: Clock) -> tuple[LxdAnswer, ClockReading | None]:
+        """Return how LXD answers, and its machine's clock against `clock`, in one round trip.
+
+        The clock comes with the answer, as every HTTP server's: reading it by a program on the host
+        would take a way to run one. Never raises `HostUnreachableError`: that is in the answer.
+        """
+        steady = SteadyClock()
+        started, before = steady.now(), clock.now()
+        try:
+            answer = self._send("get", (), {})
+        except HostUnreachableError as error:
+            return LxdAnswer(error=error.reason), None
+        after, took = clock.now(), steady.now() - started
+        body = answer.json()["metadata"]
+        version = str(body.get("environment", {}).get("server_version", ""))
+        date = _date(answer.headers.get("Date", ""))
+        return (
+            LxdAnswer(version=version, api_version=str(body["api_version"]), took=took),
+            ClockReading(before=before, host=date, after=after) if date else None,
+        )
+
     def _query(self, query: Mapping[str, str]) -> dict[str, str]:
         return {"project": self.project, **query}
 
@@ -116,6 +139,11 @@ class LxdApi:
         return operation
 
     def _request(self, method: str, path: tuple[str, ...], call: dict[str, Any]) -> Metadata | None:
+        answer = self._send(method, path, call)
+        return None if answer is None else cast("Metadata", answer.json())
+
+    def _send(self, method: str, path: tuple[str, ...], call: dict[str, Any]) -> Any:
+        """Return the answer as it came, or None when there is no such thing."""
         # Importing pylxd takes 175 ms, which a Lambda pays once and only when it drives a host.
         from pylxd.exceptions import NotFound  # noqa: PLC0415
 
@@ -125,7 +153,7 @@ class LxdApi:
             node = self._connection().api
             for segment in path:
                 node = node[segment]
-            return cast("Metadata", getattr(node, method)(**call).json())
+            return getattr(node, method)(**call)
         except NotFound:
             return None
         except FOREIGN as error:
@@ -141,3 +169,11 @@ class LxdApi:
 
     def _unreachable(self, reason: str) -> HostUnreachableError:
         return HostUnreachableError(host=self._host, reason=reason)
+
+
+def _date(text: str) -> datetime | None:
+    try:
+        found = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    return found if found.tzinfo else None

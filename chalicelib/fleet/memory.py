@@ -8,10 +8,13 @@ from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime, timedelta
 
 from chalicelib.errors import FenceLostError, HostUnreachableError, ImageMissingError
-from chalicelib.fleet.diagnosis import Findings
+from chalicelib.fleet.diagnosis import Findings, Killed, MemoryFindings
+from chalicelib.fleet.health import HostHealth, Room
 from chalicelib.fleet.protocol import AttemptPlan, Instance
 
 __all__ = ["MemoryHost", "MemoryInstances"]
+
+_FULL_DISK = Room(what="the attempts' files", free_bytes=0, total_bytes=1 << 30)
 
 
 class MemoryHost:
@@ -22,6 +25,7 @@ class MemoryHost:
         supervisors: attempts whose supervisor runs, with its plan.
         unreachable: while True every call raises `HostUnreachableError`.
         disk_full: what `diagnose` says of the disk.
+        killed: what `diagnose` says that the kernel killed in each container.
     """
 
     def __init__(
@@ -35,6 +39,7 @@ class MemoryHost:
         self.supervisors: dict[tuple[str, int], AttemptPlan] = {}
         self.unreachable = False
         self.disk_full = False
+        self.killed: dict[tuple[str, int], Killed] = {}
         self._host = host
         self._images = frozenset(images)
         self._generation = generation
@@ -82,7 +87,8 @@ class MemoryHost:
         return Findings(
             supervisor_alive=(job, fence) in self.supervisors,
             container="Running" if (job, fence) in self.containers else "",
-            disk_full=self.disk_full,
+            memory=MemoryFindings(inside=self.killed.get((job, fence))),
+            health=HostHealth(rooms=(_FULL_DISK,) if self.disk_full else ()),
         ).sentence()
 
     def generation(self) -> str:

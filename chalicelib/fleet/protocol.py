@@ -82,7 +82,9 @@ class HostDriver(Protocol):
     def diagnose(self, job: str, fence: int) -> str:
         """Return one sentence on why the attempt may have been lost, or the empty string.
 
-        Says whether the supervisor is alive, the container is there, and the disk is full.
+        Says whether the supervisor is alive, the container is there, what the kernel killed of it
+        for want of memory (process, limit, peak), and whether the disk is full. What else strains
+        the host is said only beside one of these.
         """
         ...
 
