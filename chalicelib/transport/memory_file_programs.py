@@ -1,17 +1,20 @@
-"""The programs that change files of a host in memory; see `memory_programs`."""
+"""The programs that change files of a host in memory, or tell of them; see `memory_programs`."""
 
 import posixpath
 import re
+import threading
 from collections.abc import Callable, Mapping
 
-from chalicelib.transport.memory_files import Folder
+from chalicelib.transport.memory_files import File, Folder
 from chalicelib.transport.memory_operands import each_operand, options, said
 from chalicelib.transport.memory_state import Process, Program
 from chalicelib.transport.memory_words import absent
 
 __all__ = ["FILE_PROGRAMS"]
 
-_FAILED = 1
+_FAILED, _NOT_LISTED, _BAD_DESCRIPTOR = 1, 2, 65
+_ASK_S = 0.005
+_PLACE = re.compile(r"%(.|$)", re.DOTALL)
 
 
 def _mktemp(process: Process) -> int:
@@ -83,16 +86,83 @@ def _rm(process: Process) -> int:
 
 
 def _mkdir(process: Process) -> int:
-    files = process.files
-    make = files.make_folders if options(process, "-p")[0] else files.make_folder
-    return each_operand(lambda process, name: make(process.path(name)), "-p")(process)
+    files, given = process.files, options(process, "-p", "-m=")[0]
+    make = files.make_folders if "-p" in given else files.make_folder
+
+    def made(process: Process, name: str) -> None:
+        path = process.path(name)
+        new = files.find(path) is None
+        make(path)
+        if new and "-m" in given:
+            _chmod(process, given[given.index("-m") + 1], name)
+
+    return each_operand(made, "-p", "-m=")(process)
+
+
+def _touch(process: Process, name: str) -> None:
+    path = process.path(name)
+    if process.files.find(path) is None:
+        process.files.make(path, File(owner=process.files.owner))
+
+
+def _ls(process: Process) -> int:
+    given, names = options(process, "-A")
+    if len(names) != 1:
+        raise absent("ls, but for one file or folder")
+    try:
+        path = process.path(names[0])
+        found = process.files.at(path)
+    except OSError as error:
+        said(process, error, names[0])
+        return _NOT_LISTED
+    listed = process.files.names(path) if isinstance(found, Folder) else names
+    shown = [each for each in listed if given or not each.startswith(".") or each in names]
+    process.write("".join(f"{each}\n" for each in shown))
+    return 0
+
+
+def _stat(process: Process) -> int:
+    given = options(process, "-c=")[0]
+    if len(given) != 2:  # noqa: PLR2004 - it, and the format
+        raise absent("stat, but for stat -c format")
+
+    def told(process: Process, name: str) -> None:
+        found = process.files.at(process.path(name))
+        facts = {"a": f"{found.mode:o}", "U": found.owner.partition(":")[0], "%": "%"}
+        if not facts.keys() >= set(_PLACE.findall(given[1])):
+            raise absent("stat, but for %a, %U and %%")
+        process.write(_PLACE.sub(lambda place: facts[place[1]], given[1]) + "\n")
+
+    return each_operand(told, "-c=")(process)
+
+
+def _flock(process: Process) -> int:
+    """The lock is held until what opened the file is over, as a real one is until it is closed."""
+    match process.arguments:
+        case (number,) if re.fullmatch("[0-9]+", number):
+            pass
+        case _:
+            raise absent("flock, but for an open file")
+    never = threading.Event()
+    try:
+        while not process.locked(int(number)):
+            process.check()
+            never.wait(process.pause_s(_ASK_S))
+    except OSError as error:
+        said(process, error, number)
+        return _BAD_DESCRIPTOR
+    return 0
 
 
 FILE_PROGRAMS: Mapping[str, Program] = {
     "chmod": _changed(_chmod),
     "chown": _changed(_chown),
+    "flock": _flock,
+    "ls": _ls,
     "mkdir": _mkdir,
     "mktemp": _mktemp,
     "mv": _mv,
     "rm": _rm,
+    "stat": _stat,
+    "touch": each_operand(_touch),
 }

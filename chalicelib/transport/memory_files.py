@@ -8,6 +8,7 @@ import copy
 import errno
 import os
 import posixpath
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import count
@@ -22,6 +23,7 @@ class File:
     content: bytearray = field(default_factory=bytearray)
     mode: int = 0o644
     owner: str = "root"
+    lock: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -58,6 +60,14 @@ class Descriptor:
         """Add the bytes where this stands."""
         del data
         raise failure(errno.EBADF)
+
+    def locked(self) -> bool:
+        """Lock the file, unless another descriptor did, and return whether it is this one's."""
+        raise failure(errno.EBADF)
+
+    def close(self) -> None:
+        """Let go of the lock, if it is this one's. Safe to repeat."""
+        return
 
 
 class Fed(Descriptor):
@@ -113,6 +123,7 @@ class Buffer(Descriptor):
 class _OpenFile(Descriptor):
     def __init__(self, file: File, operator: str) -> None:
         self._file, self._operator, self._place = file, operator, 0
+        self._locked = False
 
     def read(self, size: int) -> bytes:
         if self._operator not in {"<", "<>"}:
@@ -130,6 +141,15 @@ class _OpenFile(Descriptor):
         content.extend(bytes(max(0, self._place - len(content))))  # emptied by somebody else
         content[self._place : self._place + len(data)] = data
         self._place += len(data)
+
+    def locked(self) -> bool:
+        self._locked = self._locked or self._file.lock.acquire(blocking=False)
+        return self._locked
+
+    def close(self) -> None:
+        if self._locked:
+            self._locked = False
+            self._file.lock.release()
 
 
 class _OpenFolder(Descriptor):
@@ -178,6 +198,15 @@ class Files:
         theirs = copy.copy(self)
         theirs.owner = owner
         return theirs
+
+    def names(self, folder: str) -> list[str]:
+        """Return the names of what is in a folder, in their order."""
+        known = list(self.entries)  # at once: other runs may make files meanwhile
+        return sorted(
+            posixpath.basename(path)
+            for path in known
+            if posixpath.dirname(path) == folder and path != "/"
+        )
 
     def find(self, path: str) -> _Entry | None:
         """Return what is there, if there is anything."""

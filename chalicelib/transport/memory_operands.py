@@ -11,7 +11,7 @@ _FAILED = 1
 
 
 def options(process: Process, *known: str) -> tuple[list[str], list[str]]:
-    """Return the options and the operands.
+    """Return the options and the operands; a known `-m=` takes the next word, given after `-m`.
 
     Raises:
         ShellError: an option is not known.
@@ -21,10 +21,11 @@ def options(process: Process, *known: str) -> tuple[list[str], list[str]]:
         option = rest.pop(0)
         if option == "--":
             break
-        if option not in known:
+        valued = f"{option}=" in known and rest
+        if option not in known and not valued:
             # Not which: what a program is given may be a secret.
             raise absent(f"{process.name} with options other than {' '.join(known) or 'none'}")
-        found.append(option)
+        found += [option, rest.pop(0)] if valued else [option]
     return found, rest
 
 

@@ -115,7 +115,10 @@ def _redirected(shell: Shell, node: Redirected) -> None:
     try:
         shell.run(node.node)
     finally:
+        opened = {*shell.descriptors.values()} - {*outside.values()}
         shell.descriptors = outside
+        for descriptor in opened:
+            descriptor.close()
 
 
 def _is_special(node: Node) -> bool:

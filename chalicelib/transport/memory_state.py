@@ -75,6 +75,14 @@ class Process:
         """Print a line on the standard error, after the program's name."""
         self._shell.complain(f"{self.name}: {message}")
 
+    def locked(self, number: int) -> bool:
+        """Lock an open file, unless another did, and return whether the lock is this one's.
+
+        Raises:
+            OSError: there is no open file of that number, or what it is has no lock.
+        """
+        return self._shell.descriptor(number).locked()
+
     def path(self, name: str) -> str:
         """Return the absolute path of a name as the program may use it.
 

@@ -55,16 +55,6 @@ _BOTH = pytest.mark.parametrize("wrapper", [Sudo, AsUser])
 @pytest.fixture
 def root_site(site: Site) -> Site:
     """A host behind each driver, whose root runs the commands: only root becomes somebody else."""
-    return _of_root(site)
-
-
-@pytest.fixture
-def real_root_site(real_site: Site) -> Site:
-    """The same, without the fake."""
-    return _of_root(real_site)
-
-
-def _of_root(site: Site) -> Site:
     if site.transport.run("id -un").text != "root":
         pytest.skip("becoming another user takes root: run as root")
     return site
@@ -79,14 +69,13 @@ def test_a_file_is_put_and_got(site: Site) -> None:
     assert transport.get(path) == b""
 
 
-def test_a_put_file_has_its_mode_and_owner(real_root_site: Site) -> None:
+def test_a_put_file_has_its_mode_and_owner(root_site: Site) -> None:
     path = "/tmp/owned"  # noqa: S108 - the host's
 
-    real_root_site.transport.put(b"x", path, mode=0o640, owner="nobody")
+    root_site.transport.put(b"x", path, mode=0o640, owner="nobody")
 
-    assert real_root_site.transport.run(
-        q("stat -c {form} {path}", form="%a %U", path=path)
-    ).text == ("640 nobody")
+    asked = q("stat -c {form} {path}", form="%a %U", path=path)
+    assert root_site.transport.run(asked).text == "640 nobody"
 
 
 @pytest.mark.parametrize("path", ["/tmp", "/nowhere/file"])  # noqa: S108 - the host's
@@ -97,13 +86,13 @@ def test_a_file_that_cannot_be_written_is_said(site: Site, path: str) -> None:
     assert path.rpartition("/")[0].encode() in caught.value.stderr
 
 
-def test_half_a_file_is_never_put_in_place(real_site: Site) -> None:
+def test_half_a_file_is_never_put_in_place(site: Site) -> None:
     """What is cut off looks like the end of the input."""
     writing = put_script("/tmp/half", size=10, mode=0o644, owner=None)  # noqa: S108 - the host's
-    result = real_site.transport.run(writing, stdin=b"12345", check=False)
+    result = site.transport.run(writing, stdin=b"12345", check=False)
 
     assert not result.ok
-    assert real_site.transport.run("ls -A /tmp").text.count("half") == 0
+    assert site.transport.run("ls -A /tmp").text.count("half") == 0
 
 
 def test_a_missing_file_is_said(site: Site) -> None:
@@ -200,11 +189,11 @@ def test_what_runs_as_another_user_is_ended(root_site: Site, wrapper: type[Sudo 
     assert not alive(root_site.transport, int(caught.value.stdout))
 
 
-def test_a_lower_fence_runs_nothing(real_site: Site) -> None:
+def test_a_lower_fence_runs_nothing(site: Site) -> None:
     folder, stale = f"{_FOLDER}/fences-of-{_UID}", f"{_FOLDER}/stale-of-{_UID}"
 
     def fenced(number: int) -> Fenced:
-        return Fenced(real_site.transport, key="job", fence=number, folder=folder)
+        return Fenced(site.transport, key="job", fence=number, folder=folder)
 
     assert fenced(2).run(print_text("a")).text == "a"
     with pytest.raises(FenceLostError):
@@ -212,7 +201,7 @@ def test_a_lower_fence_runs_nothing(real_site: Site) -> None:
     with pytest.raises(FenceLostError):
         fenced(1).run(command("touch", stale), check=False)
     assert fenced(2).run(exit_(75), check=False).exit_status == 75
-    assert not real_site.transport.run(command("ls", stale), check=False).ok
+    assert not site.transport.run(command("ls", stale), check=False).ok
 
 
 def test_a_process_is_found_by_its_very_name(real_site: Site) -> None:

@@ -23,7 +23,9 @@ from chalicelib.shell import (
     Raw,
     Secret,
     any_text,
+    append_to,
     array,
+    assign,
     background,
     command,
     duplicate,
@@ -115,6 +117,10 @@ def test_its_files_are_those_of_this_machine(node: Node, tmp_path: Path) -> None
         (command("whoami", "--help"), "whoami"),
         (q("kill -s STOP 1"), "a signal that ends"),
         (q("kill -9 x"), "numbers of processes"),
+        (q("stat -c %s /tmp"), "%a"),
+        (q("stat /tmp"), "stat -c format"),
+        (q("ls /tmp /root"), "ls"),
+        (q("flock f true"), "flock"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
@@ -318,6 +324,25 @@ def test_a_script_of_another_user_is_a_shell_of_its_own() -> None:
 
     assert (itself.exit_status, itself.stdout) == (143, b"")
     assert (other.exit_status, other.stdout) == (143, b"still\n")
+
+
+def test_a_lock_is_waited_for_until_it_is_free() -> None:
+    taken, free = threading.Event(), threading.Event()
+
+    def hold(_: Process) -> int:
+        taken.set()
+        return int(not free.wait(10))
+
+    host = MemoryTransport(programs={"hold": hold})
+    locked = redirect(script("flock 9", command(ref("what"))), append_to("lock", fd=9))
+    with host.stream(script(assign("what", "hold"), locked)) as holding:
+        taken.wait(10)
+        with pytest.raises(CommandTimeoutError):
+            host.run(script(assign("what", "true"), locked), timeout_s=0.1)
+        free.set()
+        host.run(script(assign("what", "true"), locked), timeout_s=10)
+
+        assert holding.result().ok
 
 
 def test_only_root_becomes_somebody_else_by_su() -> None:
