@@ -1,12 +1,31 @@
 """The kinds of things that a host can be said to have, one file each."""
 
+from chalicelib.hostspec.resources.cron import Cron
 from chalicelib.hostspec.resources.directory import Directory
 from chalicelib.hostspec.resources.file import Download, File, template
 from chalicelib.hostspec.resources.filesystem import Filesystem
 from chalicelib.hostspec.resources.group import Group
 from chalicelib.hostspec.resources.hostname import Hostname
+from chalicelib.hostspec.resources.ini_setting import IniSetting
+from chalicelib.hostspec.resources.limit import Limit
+from chalicelib.hostspec.resources.line import Line
 from chalicelib.hostspec.resources.link import Link
 from chalicelib.hostspec.resources.timezone import Timezone
 from chalicelib.hostspec.resources.user import User
 
-__all__ = ["Directory", "Download", "File", "Filesystem", "Group", "Hostname", "Link", "Timezone", "User", "template",]
+__all__ = [
+    "Cron",
+    "Directory",
+    "Download",
+    "File",
+    "Filesystem",
+    "Group",
+    "Hostname",
+    "IniSetting",
+    "Limit",
+    "Line",
+    "Link",
+    "Timezone",
+    "User",
+    "template",
+]
