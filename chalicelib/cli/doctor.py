@@ -1,10 +1,11 @@
 """`berth doctor`: say what this machine lacks for the local stack, and the cure."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 from chalicelib.cli.frame import command_parser, paint, print_json
-from chalicelib.local.diagnosis import examine
+from chalicelib.fleet.machine import read_health, read_room
+from chalicelib.local.diagnosis import Finding, examine
 from chalicelib.local.places import Places
 
 __all__ = ["doctor"]
@@ -22,7 +23,8 @@ def doctor(arguments: Sequence[str]) -> int:
     )
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     options = parser.parse_args(arguments)
-    findings = examine(Places.from_environment())
+    places = Places.from_environment()
+    findings = (*examine(places), _health(places))
     if options.json:
         print_json([asdict(finding) for finding in findings])
     else:
@@ -32,3 +34,18 @@ def doctor(arguments: Sequence[str]) -> int:
             if finding.cure:
                 print(f"  {' ' * width}  cure: {finding.cure}")
     return 1 if any(finding.level == "fail" for finding in findings) else 0
+
+
+def _health(places: Places) -> Finding:
+    """Return how this machine is as a host: by the values that a lost attempt's reason goes by."""
+    folder = places.home
+    while not folder.exists():
+        folder = folder.parent
+    health = replace(read_health(), rooms=(read_room(folder, "the stack's files"),))
+    wrong = health.sentence()
+    return Finding(
+        name="as a host",
+        level="warn" if wrong else "ok",
+        text=wrong or f"load {health.load:.1f} per core, room for files",
+        cure="make room, or end what else runs" if wrong else "",
+    )
