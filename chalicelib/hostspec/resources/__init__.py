@@ -12,7 +12,10 @@ from chalicelib.hostspec.resources.ini_setting import IniSetting
 from chalicelib.hostspec.resources.limit import Limit
 from chalicelib.hostspec.resources.line import Line
 from chalicelib.hostspec.resources.link import Link
+from chalicelib.hostspec.resources.service import Service
+from chalicelib.hostspec.resources.timer import Timer
 from chalicelib.hostspec.resources.timezone import Timezone
+from chalicelib.hostspec.resources.unit import Unit
 from chalicelib.hostspec.resources.user import User
 
 __all__ = [
@@ -29,7 +32,10 @@ __all__ = [
     "Line",
     "Link",
     "Rule",
+    "Service",
+    "Timer",
     "Timezone",
+    "Unit",
     "User",
     "template",
 ]
