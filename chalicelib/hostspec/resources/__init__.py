@@ -12,6 +12,7 @@ from chalicelib.hostspec.resources.ini_setting import IniSetting
 from chalicelib.hostspec.resources.limit import Limit
 from chalicelib.hostspec.resources.line import Line
 from chalicelib.hostspec.resources.link import Link
+from chalicelib.hostspec.resources.mount import Mount
 from chalicelib.hostspec.resources.service import Service
 from chalicelib.hostspec.resources.timer import Timer
 from chalicelib.hostspec.resources.timezone import Timezone
@@ -31,6 +32,7 @@ __all__ = [
     "Limit",
     "Line",
     "Link",
+    "Mount",
     "Rule",
     "Service",
     "Timer",
