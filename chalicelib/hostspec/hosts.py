@@ -22,7 +22,7 @@ from chalicelib.hostspec.plan import Plan, PlannedChange, asks, make_plan
 from chalicelib.hostspec.report import Outcome, Report, ResourceOutcome
 from chalicelib.hostspec.script import apply_script, commands_of
 from chalicelib.hostspec.spec import Spec
-from chalicelib.shell import explain
+from chalicelib.shell import chosen, explain
 from chalicelib.transport import Chunk, Transport
 from chalicelib.wait import wait_for
 
@@ -141,6 +141,8 @@ def carry_out(  # noqa: PLR0913 - as `apply`
 def _run(plan: Plan, following: "_Following", limit: timedelta, owner: str) -> Report:
     mark = _mark()
     working = apply_script(plan, mark=mark, owner=" ".join(owner.split()))
+    # The host's own answer counts, not what the transport was told of it.
+    working = chosen(working, plan.system.facts)
     framing = Framing(mark)
 
     def take(chunk: Chunk) -> None:

@@ -127,6 +127,7 @@ from chalicelib.shell.render import (
 )
 from chalicelib.shell.scriptfunctions import (
     ScriptFunction,
+    chosen,
     script_function,
 )
 from chalicelib.shell.template import (
@@ -190,6 +191,7 @@ __all__ = [
     "break_",
     "case",
     "checked",
+    "chosen",
     "close_fd",
     "command",
     "compute",

@@ -39,6 +39,7 @@ from chalicelib.shell.commands import (
 from chalicelib.shell.lines import Line, code, indent, join_operator, suffix
 from chalicelib.shell.quoting import delimiter, quote, quote_always
 from chalicelib.shell.render_words import WordRenderer
+from chalicelib.shell.scriptfunctions import choose
 from chalicelib.shell.words import Output, Word
 
 __all__ = ["Dialect", "explain", "render"]
@@ -111,7 +112,7 @@ class _Renderer:
         while True:
             match node:
                 case ScriptCall():
-                    node = _choose(node, self._facts)
+                    node = choose(node, self._facts)
                 case Script(nodes=(only,)) | AndOr(nodes=(only,)) | Pipe(nodes=(only,)):
                     node = only
                 case _:
@@ -382,16 +383,3 @@ def _operator(node: AndOr | Pipe) -> str:
 def _nothing(node: Script | AndOr | Pipe) -> str:
     """What an empty list comes to: nothing failed, or nothing succeeded."""
     return "false" if isinstance(node, AndOr) and node.operator == "||" else ":"
-
-
-def _choose(call: ScriptCall, facts: frozenset[str]) -> Node:
-    """Return what the implementation says that asks for most of the facts."""
-    known = ", ".join(sorted(facts)) or "no facts"
-    fitting = [(len(needs), build) for needs, build in call.implementations if needs <= facts]
-    if not fitting:
-        raise ShellError(reason=f"{call.function} has no implementation for {known}")
-    most = max(count for count, _ in fitting)
-    best = [build for count, build in fitting if count == most]
-    if len(best) > 1:
-        raise ShellError(reason=f"{call.function} has {len(best)} implementations for {known}")
-    return best[0](*call.arguments)

@@ -1,13 +1,14 @@
 """One name for what each system does in its own way: chosen when the script is rendered."""
 
 import inspect
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, fields, is_dataclass, replace
+from typing import Any
 
 from chalicelib.errors import ShellError
 from chalicelib.shell.commands import Node, ScriptCall
 
-__all__ = ["ScriptFunction", "script_function"]
+__all__ = ["ScriptFunction", "choose", "chosen", "script_function"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,3 +58,52 @@ def script_function(
     if len({facts for facts, _ in pairs}) < len(pairs):
         raise ShellError(reason=f"{name} has two implementations for the same facts")
     return ScriptFunction(name, tuple(pairs))
+
+
+def choose(call: ScriptCall, facts: frozenset[str]) -> Node:
+    """Return what the implementation says that asks for most of the facts.
+
+    Raises:
+        ShellError: none fits, or two ask for as many.
+    """
+    known = ", ".join(sorted(facts)) or "no facts"
+    fitting = [(len(needs), build) for needs, build in call.implementations if needs <= facts]
+    if not fitting:
+        raise ShellError(reason=f"{call.function} has no implementation for {known}")
+    most = max(count for count, _ in fitting)
+    best = [build for count, build in fitting if count == most]
+    if len(best) > 1:
+        raise ShellError(reason=f"{call.function} has {len(best)} implementations for {known}")
+    return best[0](*call.arguments)
+
+
+def chosen(node: Node, facts: Iterable[str]) -> Node:
+    """Return the command with each script function's choice in its place: facts no longer count.
+
+    For whoever knows more of a system than what will render the command.
+
+    >>> from chalicelib.shell import group, q, render
+    >>> install = script_function("install", {"alpine": lambda: q("apk add git")})
+    >>> print(render(chosen(group(install()), {"alpine"})))
+    { apk add git; }
+
+    Raises:
+        ShellError: as `choose`.
+    """
+    found: Node = _chosen(node, frozenset(facts))
+    return found
+
+
+def _chosen(value: Any, facts: frozenset[str]) -> Any:
+    if isinstance(value, ScriptCall):
+        return _chosen(choose(value, facts), facts)
+    if isinstance(value, tuple):
+        made = tuple(_chosen(each, facts) for each in value)
+        return made if any(new is not old for new, old in zip(made, value, strict=True)) else value
+    if is_dataclass(value) and not isinstance(value, type):
+        parts = {each.name: getattr(value, each.name) for each in fields(value) if each.init}
+        changed = {
+            name: new for name, old in parts.items() if (new := _chosen(old, facts)) is not old
+        }
+        return replace(value, **changed) if changed else value
+    return value
