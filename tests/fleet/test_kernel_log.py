@@ -177,3 +177,10 @@ def test_a_piece_that_follows_a_kill_does_not_tell_it_again() -> None:
     lines = [*_kill(below="", name="x"), "6,3,7,c; and more"]
 
     assert len(KernelLog.read(lines).kills) == 1
+
+
+def test_a_record_that_is_made_to_be_slow_is_cut_off() -> None:
+    """A container's root chooses the paths of its groups."""
+    slow = f"6,1,1,-;oom-kill:constraint={',oom_memcg=/' * 100_000}"
+
+    assert KernelLog.read([slow] * 10).kills == ()
