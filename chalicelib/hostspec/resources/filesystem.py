@@ -12,6 +12,7 @@ from chalicelib.hostspec.resources.filesystem_facts import (
     UNFINISHED,
     FilesystemState,
     at_place,
+    held_by,
     refuse,
     source_of,
 )
@@ -20,7 +21,6 @@ from chalicelib.shell import (
     Node,
     all_of,
     any_of,
-    assign,
     branch,
     case,
     command,
@@ -152,7 +152,7 @@ class Filesystem(Resource):
             half = output(q("od -An -tx1 -j126 -N1 {device}", device=self.device))
             there = [when(equal(half, " 01"), command(program, "-q", "-f", *rest))]
         return script(
-            _held(self.device),
+            held_by(self.device),
             case(
                 ref("held"),
                 branch("", command(program, "-q", *rest)),
@@ -186,7 +186,7 @@ class Filesystem(Resource):
     def _wipe(self) -> Node:
         in_use = not_equal(ref("source"), self.device)
         return script(
-            _held(self.device),
+            held_by(self.device),
             source_of(self.device),
             when(
                 equal(ref("held"), self.type),
@@ -194,12 +194,6 @@ class Filesystem(Resource):
                 q("wipefs -a -q -- {device}", device=self.device),
             ),
         )
-
-
-def _held(device: str) -> Node:
-    """Return the script that sets `held` to all that a device holds; it fails if that is unknown."""
-    listed = q("wipefs --noheadings -O TYPE -- {device}", device=device)
-    return any_of(assign("held", output(listed)), exit_())
 
 
 def _notice_size(device: str) -> Node:

@@ -32,7 +32,15 @@ from chalicelib.shell import (
     write_to,
 )
 
-__all__ = ["FILESYSTEMS", "UNFINISHED", "FilesystemState", "at_place", "refuse", "source_of"]
+__all__ = [
+    "FILESYSTEMS",
+    "UNFINISHED",
+    "FilesystemState",
+    "at_place",
+    "held_by",
+    "refuse",
+    "source_of",
+]
 
 UNFINISHED = "unfinished"
 """What a device holds whose mkfs was cut short: nobody can have mounted that."""
@@ -63,6 +71,12 @@ class FilesystemState:
 def refuse(*words: object) -> tuple[Node, Node]:
     """Return the commands that say why something is not done, and fail."""
     return redirect(println(join(*words)), duplicate(1, 2)), exit_(1)
+
+
+def held_by(device: str) -> Node:
+    """Return the script that sets `held` to all that a device holds; it fails if that is unknown."""
+    listed = q("wipefs --noheadings -O TYPE -- {device}", device=device)
+    return any_of(assign("held", output(listed)), exit_())
 
 
 def source_of(device: object) -> Node:
