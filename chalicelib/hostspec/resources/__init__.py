@@ -13,17 +13,10 @@ from chalicelib.hostspec.resources.ini_setting import IniSetting
 from chalicelib.hostspec.resources.limit import Limit
 from chalicelib.hostspec.resources.line import Line
 from chalicelib.hostspec.resources.link import Link
-from chalicelib.hostspec.resources.lxd_golden import LxdGolden
-from chalicelib.hostspec.resources.lxd_image import LxdImage
-from chalicelib.hostspec.resources.lxd_network import LxdNetwork
-from chalicelib.hostspec.resources.lxd_network_acl import LxdNetworkAcl
-from chalicelib.hostspec.resources.lxd_profile import LxdProfile
-from chalicelib.hostspec.resources.lxd_project import LxdProject
-from chalicelib.hostspec.resources.lxd_server import LxdServer
-from chalicelib.hostspec.resources.lxd_storage_pool import LxdStoragePool
 from chalicelib.hostspec.resources.mount import Mount
 from chalicelib.hostspec.resources.packages import Packages
 from chalicelib.hostspec.resources.service import Service
+from chalicelib.hostspec.resources.swap import Swap
 from chalicelib.hostspec.resources.timer import Timer
 from chalicelib.hostspec.resources.timezone import Timezone
 from chalicelib.hostspec.resources.unit import Unit
@@ -43,18 +36,11 @@ __all__ = [
     "Limit",
     "Line",
     "Link",
-    "LxdGolden",
-    "LxdImage",
-    "LxdNetwork",
-    "LxdNetworkAcl",
-    "LxdProfile",
-    "LxdProject",
-    "LxdServer",
-    "LxdStoragePool",
     "Mount",
     "Packages",
     "Rule",
     "Service",
+    "Swap",
     "Timer",
     "Timezone",
     "Unit",
