@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from chalicelib.clock import Clock, SystemClock
@@ -104,20 +104,33 @@ class LxdHost:
         name = container_name(job, fence)
         with self._translated():
             began = self._began(job, fence)
-            memory = MemoryFindings.of(
-                read_kernel_log(),
-                read_counters(self._project, name),
-                owner=Owner(project=self._project, container=name, job=job, fence=fence),
-                supervisor=self._supervisors.process(job, fence),
-                since=None if began is None else began - log_drift(),
-            )
             return Findings(
                 supervisor_alive=self._supervisors.alive(job, fence),
                 container=self._containers.status(name),
-                rebooted=began is not None and began < timedelta(0),
-                memory=memory,
+                rebooted=began is not None and _since_boot(began) < timedelta(0),
+                memory=self._memory(job, fence, began=began),
                 health=self.health(),
             ).sentence()
+
+    def killed_in(self, job: str, fence: int) -> str:
+        """Return what the kernel killed in the attempt's container, or the empty string.
+
+        LXD is not asked: the supervisor removes the container before it sends the result.
+        """
+        with self._translated():
+            started = self._supervisors.started_at(job, fence)
+            found = self._memory(job, fence, began=started)
+        return found.inside.sentence() if found.inside else ""
+
+    def _memory(self, job: str, fence: int, *, began: datetime | None) -> MemoryFindings:
+        name = container_name(job, fence)
+        return MemoryFindings.of(
+            read_kernel_log(),
+            read_counters(self._project, name),
+            owner=Owner(project=self._project, container=name, job=job, fence=fence),
+            supervisor=self._supervisors.process(job, fence),
+            since=None if began is None else _since_boot(began) - log_drift(),
+        )
 
     def health(self) -> HostHealth:
         """Return how the host is. That LXD does not answer is said by the answer.
@@ -138,13 +151,11 @@ class LxdHost:
             clock_skew=clock.skew() if clock else timedelta(0),
         )
 
-    def _began(self, job: str, fence: int) -> timedelta | None:
-        """Return when the attempt began here, since the boot; None when nothing of it is left."""
+    def _began(self, job: str, fence: int) -> datetime | None:
+        """Return when the attempt began here; None when nothing of it is left."""
         made = self._containers.created_at(container_name(job, fence))
         moments = [made, self._supervisors.started_at(job, fence)]
-        known = [moment for moment in moments if moment is not None]
-        # Both are by the machine's clock, whatever clock we were given.
-        return since_boot(min(known), now=SystemClock().now()) if known else None
+        return min((moment for moment in moments if moment is not None), default=None)
 
     def generation(self) -> str:
         """Return the kernel's boot id."""
@@ -156,3 +167,8 @@ class LxdHost:
             yield
         except OSError as error:
             raise HostUnreachableError(host=self._host, reason=str(error)) from error
+
+
+def _since_boot(moment: datetime) -> timedelta:
+    # What is noted on the machine is by the machine's clock, whatever clock a driver was given.
+    return since_boot(moment, now=SystemClock().now())

@@ -25,7 +25,7 @@ class MemoryHost:
         supervisors: attempts whose supervisor runs, with its plan.
         unreachable: while True every call raises `HostUnreachableError`.
         disk_full: what `diagnose` says of the disk.
-        killed: what `diagnose` says that the kernel killed in each container.
+        killed: what the kernel killed in each container.
     """
 
     def __init__(
@@ -90,6 +90,12 @@ class MemoryHost:
             memory=MemoryFindings(inside=self.killed.get((job, fence))),
             health=HostHealth(rooms=(_FULL_DISK,) if self.disk_full else ()),
         ).sentence()
+
+    def killed_in(self, job: str, fence: int) -> str:
+        """Return what a test has put into `killed`."""
+        self._reach()
+        killed = self.killed.get((job, fence))
+        return killed.sentence() if killed else ""
 
     def generation(self) -> str:
         """Return the generation given at the start."""

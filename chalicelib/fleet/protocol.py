@@ -88,6 +88,13 @@ class HostDriver(Protocol):
         """
         ...
 
+    def killed_in(self, job: str, fence: int) -> str:
+        """Return one sentence on what the kernel killed in the attempt's container, or nothing.
+
+        For want of memory; also after the container is gone, as long as the kernel's log has it.
+        """
+        ...
+
     def generation(self) -> str:
         """Return the boot generation of the host."""
         ...

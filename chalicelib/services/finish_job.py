@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from chalicelib.clock import from_ms
-from chalicelib.errors import FenceLostError, NotFoundError
+from chalicelib.errors import FenceLostError, HostUnreachableError, NotFoundError
 from chalicelib.model import Job, Outcome, Result
 from chalicelib.services.advance_pipeline import advance_pipeline
 from chalicelib.services.claim_job import claim_ready
@@ -34,7 +34,7 @@ def finish_job(berth: Berth, *, job: str, fence: int) -> Outcome | None:
         job=job,
         fence=fence,
         outcome=result.outcome,
-        reason=result.reason,
+        reason=_explained(berth, job, fence, result),
         started=_first_start(result),
     )
     return ended.outcome
@@ -77,6 +77,23 @@ def try_again(berth: Berth, job: Job, *, reason: str) -> bool:
     if job.attempts >= berth.policy.max_attempts:
         return False
     return berth.queue.requeue(job, reason=reason, now=berth.clock.now())
+
+
+def _explained(berth: Berth, job_id: str, fence: int, result: Result) -> str:
+    """Return a failed result's reason, with what the kernel killed in the attempt's container.
+
+    All that a supervisor sees is a status such as 137, or whatever a tool makes of it whose child was
+    killed. A host that does not answer must not keep a result from being taken.
+    """
+    job = berth.queue.get_job(job_id) if result.outcome is Outcome.FAILED else None
+    host = berth.queue.get_host(job.host) if job is not None and job.host else None
+    if host is None:
+        return result.reason
+    try:
+        killed = berth.host(host).killed_in(job_id, fence)
+    except HostUnreachableError:
+        return result.reason
+    return f"{result.reason}; {killed}" if killed else result.reason
 
 
 def _first_start(result: Result) -> datetime | None:

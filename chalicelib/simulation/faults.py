@@ -59,6 +59,7 @@ MENU: Mapping[str, tuple[Fault, ...]] = {
     "remove_attempt": _EFFECT,
     "attempts": _LOOK,
     "diagnose": _LOOK,
+    "killed_in": _LOOK,
     "generation": _LOOK,
     "append": _EFFECT,
     "put_result": _EFFECT,

@@ -157,6 +157,10 @@ class SimulatedDriver:
 
         return self._call("diagnose", f"{job}-{fence}", diagnose)
 
+    def killed_in(self, job: str, fence: int) -> str:
+        """See `HostDriver.killed_in`. Nothing runs out of memory here."""
+        return self._call("killed_in", f"{job}-{fence}", lambda: "")
+
     def generation(self) -> str:
         """See `HostDriver.generation`."""
         return self._call("generation", "", lambda: self._machine.generation)

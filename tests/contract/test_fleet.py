@@ -161,6 +161,13 @@ def test_a_diagnosis_names_what_is_gone(host: HostDriver) -> None:
     assert host.diagnose(OTHER, 1) == "its supervisor is gone; its container is gone"
 
 
+def test_in_a_healthy_attempt_nothing_was_killed(host: HostDriver) -> None:
+    host.make_container(plan_of(JOB, 4))
+
+    assert host.killed_in(JOB, 4) == ""
+    assert host.killed_in(OTHER, 4) == ""
+
+
 def test_the_generation_stays_while_the_host_runs(host: HostDriver) -> None:
     assert host.generation()
     assert host.generation() == host.generation()

@@ -66,12 +66,14 @@ def test_process_limit_and_peak_of_a_real_kill_are_named(
     counters = read_counters(lxd.facts.project, name)
     host.remove_attempt(JOB, 1)
     gone = host.diagnose(JOB, 1)
+    of_a_result = host.killed_in(JOB, 1)
 
     said = "the kernel killed python3 in it for want of memory: limit 64 MiB, peak 64 MiB, its own "
     assert healthy == ""
     assert status == 128 + 9
     assert running.startswith(said)
     assert gone.startswith(f"its supervisor is gone; its container is gone; {said}")
+    assert of_a_result.startswith(said)
     counted = MemoryFindings.of(
         KernelLog(), counters, owner=owner, supervisor=None, since=timedelta(0)
     )

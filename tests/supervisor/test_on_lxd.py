@@ -18,6 +18,7 @@ from tests.supervisor.control_plane import ControlPlane
 
 pytestmark = [pytest.mark.lxd, pytest.mark.timeout(120)]
 
+EATER = "eatereatereatere"
 TICKET = "ticket-of-the-attempt"
 NAME = container_name(JOB, 1)
 
@@ -128,6 +129,25 @@ def test_a_cancelled_attempt_ends_as_cancelled(
     assert plane.result is not None
     assert plane.result.outcome is Outcome.CANCELLED
     assert lxd.api.get("instances", NAME) is None
+
+
+def test_what_was_killed_for_memory_is_known_when_the_result_comes(
+    host: LxdHost, lxd: LxdSite, plane: ControlPlane, tmp_path: Path
+) -> None:
+    """The container is gone by then; the supervisor has seen a status and no more."""
+    step = RunStep(name="eats", command="python3 -c 'x = bytearray(400 << 20)'")
+    attempt = plan(lxd, plane, tmp_path, step)
+    # A job of its own: the kernel's log keeps the kill for whoever asks next for an attempt's name.
+    order = {**attempt.supervisor, "job": EATER, "container": container_name(EATER, 1)}
+    dispatch(host, replace(attempt, job=EATER, supervisor=order))
+    plane.wait_until(lambda: plane.result is not None, timeout_s=60)
+
+    said = host.killed_in(EATER, 1)
+
+    assert plane.result is not None
+    assert plane.result.reason == "step 'eats' exited with 137"
+    assert lxd.api.get("instances", container_name(EATER, 1)) is None
+    assert "killed python3 in it for want of memory: limit 256 MiB, peak 256 MiB" in said
 
 
 def test_a_killed_supervisor_is_diagnosed_and_cleared(
