@@ -10,6 +10,7 @@ from chalicelib.hostspec.resources.firewall_rules import Rule
 from chalicelib.hostspec.resources.group import Group
 from chalicelib.hostspec.resources.hostname import Hostname
 from chalicelib.hostspec.resources.ini_setting import IniSetting
+from chalicelib.hostspec.resources.kernel_module import KernelModule
 from chalicelib.hostspec.resources.limit import Limit
 from chalicelib.hostspec.resources.line import Line
 from chalicelib.hostspec.resources.link import Link
@@ -17,6 +18,7 @@ from chalicelib.hostspec.resources.mount import Mount
 from chalicelib.hostspec.resources.packages import Packages
 from chalicelib.hostspec.resources.service import Service
 from chalicelib.hostspec.resources.swap import Swap
+from chalicelib.hostspec.resources.sysctl import Sysctl
 from chalicelib.hostspec.resources.timer import Timer
 from chalicelib.hostspec.resources.timezone import Timezone
 from chalicelib.hostspec.resources.unit import Unit
@@ -33,6 +35,7 @@ __all__ = [
     "Group",
     "Hostname",
     "IniSetting",
+    "KernelModule",
     "Limit",
     "Line",
     "Link",
@@ -41,6 +44,7 @@ __all__ = [
     "Rule",
     "Service",
     "Swap",
+    "Sysctl",
     "Timer",
     "Timezone",
     "Unit",
