@@ -5,6 +5,7 @@ from chalicelib.hostspec.resources.cron import Cron
 from chalicelib.hostspec.resources.directory import Directory
 from chalicelib.hostspec.resources.file import Download, File, template
 from chalicelib.hostspec.resources.filesystem import Filesystem
+from chalicelib.hostspec.resources.filesystem_settings import BtrfsCompression, Ext4Settings
 from chalicelib.hostspec.resources.firewall import Firewall
 from chalicelib.hostspec.resources.firewall_rules import Rule
 from chalicelib.hostspec.resources.group import Group
@@ -23,12 +24,15 @@ from chalicelib.hostspec.resources.timer import Timer
 from chalicelib.hostspec.resources.timezone import Timezone
 from chalicelib.hostspec.resources.unit import Unit
 from chalicelib.hostspec.resources.user import User
+from chalicelib.hostspec.resources.volume import ebs_device
 
 __all__ = [
+    "BtrfsCompression",
     "CaCertificate",
     "Cron",
     "Directory",
     "Download",
+    "Ext4Settings",
     "File",
     "Filesystem",
     "Firewall",
@@ -49,5 +53,6 @@ __all__ = [
     "Timezone",
     "Unit",
     "User",
+    "ebs_device",
     "template",
 ]
