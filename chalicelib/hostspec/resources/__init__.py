@@ -1,6 +1,7 @@
 """The kinds of things that a host can be said to have, one file each."""
 
 from chalicelib.hostspec.resources.ca_certificate import CaCertificate
+from chalicelib.hostspec.resources.command import Command
 from chalicelib.hostspec.resources.cron import Cron
 from chalicelib.hostspec.resources.directory import Directory
 from chalicelib.hostspec.resources.file import Download, File, template
@@ -29,6 +30,7 @@ from chalicelib.hostspec.resources.volume import ebs_device
 __all__ = [
     "BtrfsCompression",
     "CaCertificate",
+    "Command",
     "Cron",
     "Directory",
     "Download",
