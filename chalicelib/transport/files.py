@@ -88,8 +88,9 @@ def place_script(
     moved = all_of(
         redirect(content, write_to(_PART)),
         whole,
-        q("chmod {mode} {part}", mode=f"{mode:o}", part=_PART),
+        # In this order: a change of owner takes setuid and setgid bits away.
         *([q("chown {owner} {part}", owner=owner, part=_PART)] if owner else []),
+        q("chmod {mode} {part}", mode=f"{mode:o}", part=_PART),
         q("mv -f {part} {target}", part=_PART, target=target),
     )
     undone = group(assign("status", last_status()), q("rm -f {part}", part=_PART), exit_(status))

@@ -16,7 +16,8 @@ def test_frames_are_found_wherever_the_output_is_cut(
     said = b"".join(noise + f"\nmark {' '.join(words)}\n".encode() for noise, words in frames)
     places = sorted({0, *(cut for cut in cuts if cut < len(said)), len(said)})
 
-    framing, found = Framing("mark"), []
+    framing = Framing("mark")
+    found: list[Frame] = []
     for start, end in pairwise(places):
         found += framing.feed(said[start:end])
 

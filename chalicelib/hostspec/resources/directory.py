@@ -7,7 +7,19 @@ from chalicelib.hostspec import names
 from chalicelib.hostspec.facts import Ask, Facts
 from chalicelib.hostspec.resource import Fields, Resource, check, named
 from chalicelib.hostspec.resources.path_facts import PATHS, check_path
-from chalicelib.shell import Node, command, is_directory, not_, q, when
+from chalicelib.shell import (
+    Node,
+    command,
+    duplicate,
+    exit_,
+    is_directory,
+    is_symlink,
+    not_,
+    println,
+    q,
+    redirect,
+    when,
+)
 
 __all__ = ["Directory"]
 
@@ -89,8 +101,11 @@ class Directory(Resource):
         if self.absent:
             words = ["rm", "-rf"] if self.with_content else ["rmdir"]
             return (when(is_directory(self.path), command(*words, "--", self.path)),)
+        refused = redirect(println(f"{self.path} is a link"), duplicate(1, 2))
         return (
+            when(is_symlink(self.path), refused, exit_(1)),
             when(not_(is_directory(self.path)), q("mkdir {path}", path=self.path)),
             q("chown {owner} {path}", owner=f"{self.owner}:{self.group}", path=self.path),
-            q("chmod {mode} {path}", mode=f"{self.mode:o}", path=self.path),
+            # With four digits or fewer GNU's chmod leaves a folder's setuid and setgid bits.
+            q("chmod {mode} {path}", mode=f"{self.mode:05o}", path=self.path),
         )

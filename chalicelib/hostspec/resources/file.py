@@ -23,9 +23,12 @@ from chalicelib.shell import (
     Item,
     Node,
     Secret,
+    all_of,
+    any_of,
     document,
     equal,
     is_directory,
+    is_symlink,
     not_,
     output,
     pipe,
@@ -170,9 +173,12 @@ class File(Resource):
         """Write it beside its place and rename it; or remove it."""
         if self.absent:
             gone = q("rm -f {path}", path=self.path)
-            return (when(not_(is_directory(self.path)), gone),)
+            return (when(any_of(is_symlink(self.path), not_(is_directory(self.path))), gone),)
         right = equal(output(pipe(_digest_of_part(), "cut -c 1-64")), self._digest)
+        # mv would put the new file into the folder that a link leads to.
+        led = all_of(is_symlink(self.path), is_directory(self.path))
         return (
+            when(led, q("rm -f {path}", path=self.path)),
             place_script(
                 self.path,
                 content=self._produce(),
