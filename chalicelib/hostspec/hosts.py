@@ -19,6 +19,7 @@ from chalicelib.errors import HostBusyError, HostSpecError
 from chalicelib.hostspec.facts import Ask, Facts, gather_script, read_facts
 from chalicelib.hostspec.frames import Frame, Framing
 from chalicelib.hostspec.plan import Plan, PlannedChange, asks, make_plan
+from chalicelib.hostspec.redaction import redacted
 from chalicelib.hostspec.report import Outcome, Report, ResourceOutcome
 from chalicelib.hostspec.script import apply_script, commands_of
 from chalicelib.hostspec.spec import Spec
@@ -220,7 +221,8 @@ class _Following:
             if because:
                 self._tell(change, Outcome.SKIPPED, because=because)
             else:
-                self._tell(change, Outcome.FAILED, exit_status=None, tail=_tail(said))
+                tail = redacted(_tail(said), change.resource)
+                self._tell(change, Outcome.FAILED, exit_status=None, tail=tail)
 
     def report(self) -> Report:
         """Return what is known of all resources."""
@@ -240,7 +242,8 @@ class _Following:
         commands = commands_of(change)
         failed = commands[self._at] if 0 <= self._at < len(commands) else None
         command = explain(failed, facts=self._plan.system.facts) if failed else ""
-        self._tell(change, Outcome.FAILED, command=command, exit_status=status, tail=_tail(said))
+        tail = redacted(_tail(said), change.resource)
+        self._tell(change, Outcome.FAILED, command=command, exit_status=status, tail=tail)
 
     def _failed(self, change: PlannedChange) -> tuple[str, ...]:
         return tuple(
