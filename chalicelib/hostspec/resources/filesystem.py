@@ -87,8 +87,11 @@ class Filesystem(Resource):
         check(self, plain, f"label: {self.label!r} is no label")
         most = _LABEL_LENGTHS[self.type]
         check(self, len(self.label) <= most, f"label: more than {most} characters")
-        for each in self.options:
-            check(self, each and each.isprintable(), f"options: {each!r} is no word")
+        for before, each in zip(("", *self.options), self.options, strict=False):
+            word = each and each.isprintable() and each[0] != "/"
+            # A word that belongs to no option would be another device.
+            own = each[:1] == "-" or before[:1] == "-"
+            check(self, word and own, f"options: {each!r} is no option, nor of one")
             check(self, not _FORCING.fullmatch(each), f"options: {each} would destroy data")
         lost = self.absent and not self.with_data
         check(self, not lost, "removing it would lose its data: say with_data=True")

@@ -47,7 +47,8 @@ from chalicelib.shell import (
 
 __all__ = ["Mount"]
 
-_SOURCE = re.compile(r"/.*|(UUID|LABEL|PARTUUID|PARTLABEL)=[A-Za-z0-9_.:+-]+|[a-z][a-z0-9_.-]*")
+_SOURCE = re.compile(r"/.*|(UUID|LABEL|PARTUUID|PARTLABEL)=[A-Za-z0-9_.:+-]+")
+_OTHER_SOURCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*(:/[A-Za-z0-9_./-]*)?")
 _TYPE = re.compile(r"[a-z0-9][a-z0-9_.-]*")
 _BINDS = {"bind", "rbind"}
 _LAST_PASS = 2
@@ -63,7 +64,7 @@ class Mount(Resource):
 
     Attributes:
         source: a device's path, a file with a filesystem, `UUID=…`, `LABEL=…`, a directory with the
-            option `bind`, or a word such as `tmpfs`.
+            option `bind`, a word such as `tmpfs`, or `host:/export`.
         path: where; made if it is missing.
         type: such as `ext4`, `tmpfs`; `none` with `bind`. Default: what is there.
         options: such as `noatime`, `nofail`, `size=1g`. Default: none, which fstab calls `defaults`.
@@ -86,7 +87,8 @@ class Mount(Resource):
         """Refuse what cannot be."""
         check_path(self, self.path)
         check_path(self, self.fstab, "fstab")
-        check(self, _SOURCE.fullmatch(self.source), f"source: {self.source!r} is none")
+        known = _SOURCE.fullmatch(self.source) or _OTHER_SOURCE.fullmatch(self.source)
+        check(self, known, f"source: {self.source!r} is none")
         if self.source.startswith("/"):
             check_path(self, self.source, "source")
         check(self, _TYPE.fullmatch(self.type), f"type: {self.type!r} is none")

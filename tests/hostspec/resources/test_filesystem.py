@@ -272,7 +272,10 @@ def test_a_filesystem_is_not_removed_unawares() -> None:
         ("-L", (), "is no label"),
         ("", ("-f",), "would destroy"),
         ("", ("-qf",), "would destroy"),
-        ("", ("",), "is no word"),
+        ("", ("",), "is no option"),
+        ("", ("/dev/sda",), "is no option"),
+        ("", ("-q", "/dev/sda"), "is no option"),
+        ("", ("-q", "a", "b"), "is no option"),
     ],
 )
 def test_what_cannot_be_is_refused(label: str, options: tuple[str, ...], why: str) -> None:

@@ -1,7 +1,8 @@
-"""On this machine, as root: an unprivileged container mounts no devices."""
+"""Mostly on this machine, as root: an unprivileged container mounts no devices."""
 
 import doctest
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from chalicelib.hostspec.resources.filesystem import Filesystem
 from chalicelib.hostspec.resources.mount import Mount
 from chalicelib.hostspec.resources.mount_facts import escaped
 from chalicelib.shell import append_to, println, q, redirect
-from chalicelib.transport import LocalTransport
+from chalicelib.transport import LocalTransport, Transport
 from tests.hostspec.life import apply_well, live, operation
 from tests.hostspec.loops import Loop, loop_devices
 
@@ -148,6 +149,23 @@ def test_a_mount_of_a_file_lives(tmp_path: Path, fstab: Path) -> None:
     )
 
 
+@pytest.mark.lxd
+@pytest.mark.timeout(300)
+def test_systemd_knows_of_a_mount_and_of_its_end(machine: Transport) -> None:
+    before = machine.run("cat /etc/fstab", check=False).stdout
+    wanted = Mount(source="tmpfs", path="/srv/memory", type="tmpfs", options=("size=1m", "nodev"))
+    shown = q("systemctl show -P FragmentPath -P ActiveState srv-memory.mount")
+
+    apply_well(machine, wanted)
+    made = machine.run(shown).stdout
+    apply_well(machine, replace(wanted, absent=True))
+
+    assert set(made.split()) == {b"/run/systemd/generator/srv-memory.mount", b"active"}
+    assert b"active" not in machine.run(shown).stdout.split()
+    assert machine.run("cat /etc/fstab", check=False).stdout == before
+    machine.run("rmdir /srv/memory")
+
+
 @pytest.mark.timeout(300)
 @pytest.mark.usefixtures("loop")
 def test_other_options_take_force_while_it_is_in_use(tmp_path: Path, fstab: Path) -> None:
@@ -205,6 +223,7 @@ def test_what_is_mounted_of_something_else_stays(tmp_path: Path, fstab: Path) ->
         {"source": "a b"},
         {"source": "-o"},
         {"source": "LABEL=a b"},
+        {"source": "host:export"},
         {"path": "srv"},
         {"type": "a,b"},
         {"options": ("a b",)},
