@@ -2,13 +2,15 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from datetime import timedelta
 from pathlib import Path
 
 from chalicelib.errors import CommandFailedError
+from chalicelib.hostspec import Resource, ResourceOutcome, Spec, apply
 from chalicelib.shell import command, for_lines, output, pipe, q, ref
 from chalicelib.transport import LocalTransport
 
-__all__ = ["MIB", "Loop", "grow_loop", "loop_devices", "with_programs"]
+__all__ = ["MIB", "Loop", "grow_loop", "loop_devices", "outcome_here", "with_programs"]
 
 MIB = 1024 * 1024
 _SMALLEST_XFS = 320 * MIB
@@ -18,11 +20,19 @@ Loop = Callable[[str], str]
 """From the name of a file to a loop device of 320 MiB."""
 
 
-def with_programs(**packages: str) -> None:
-    """Have programs, and get the packages of those that are missing."""
-    for program, package in packages.items():
+_PACKAGES = {"mkfs.ext4": "e2fsprogs", "mkfs.xfs": "xfsprogs", "mkfs.btrfs": "btrfs-progs"}
+
+
+def with_programs() -> None:
+    """Have the programs of all filesystems, and get the packages of those that are missing."""
+    for program, package in _PACKAGES.items():
         if _HERE.run(q("which {program}", program=program), check=False).exit_status:
             _HERE.run(q("apt-get install -y -q {package}", package=package))
+
+
+def outcome_here(resource: Resource) -> ResourceOutcome:
+    """Apply a resource to this machine, which others may be doing too, and tell what became of it."""
+    return apply(Spec(resource), _HERE, lock_wait=timedelta(minutes=1)).outcomes[0]
 
 
 def grow_loop(device: str, size_bytes: int) -> None:
@@ -34,6 +44,7 @@ def grow_loop(device: str, size_bytes: int) -> None:
 
 def loop_devices(folder: Path) -> Iterator[Loop]:
     """Give what makes loop devices of files in a folder; unmount and detach all in the end."""
+    with_programs()
     devices: list[str] = []
 
     def make(name: str) -> str:

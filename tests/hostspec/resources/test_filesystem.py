@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 from chalicelib.errors import SpecError
-from chalicelib.hostspec import Operation, Outcome, Spec, apply, audit
+from chalicelib.hostspec import Operation, Outcome, Spec, audit
 from chalicelib.hostspec.resources.filesystem import Filesystem, FilesystemType
 from chalicelib.shell import Item, command, q
 from chalicelib.transport import LocalTransport
 from tests.hostspec.life import apply_well, live, operation
-from tests.hostspec.loops import MIB, Loop, grow_loop, loop_devices, with_programs
+from tests.hostspec.loops import MIB, Loop, grow_loop, loop_devices, outcome_here, with_programs
 
 HERE = LocalTransport()
 ALL: tuple[FilesystemType, ...] = ("ext4", "xfs", "btrfs")
@@ -25,7 +25,7 @@ CAP_SYS_RESOURCE = 24
 
 @pytest.fixture(scope="module", autouse=True)
 def programs() -> None:
-    with_programs(**{"mkfs.ext4": "e2fsprogs", "mkfs.xfs": "xfsprogs", "mkfs.btrfs": "btrfs-progs"})
+    with_programs()
 
 
 @pytest.fixture
@@ -157,7 +157,7 @@ def test_what_a_device_holds_stays(made: str | bytes, told: str, loop: Loop) -> 
     for kind in ("xfs", "btrfs"):
         wanted = Filesystem(device=device, type=kind, label="ours")
         assert operation(HERE, wanted) is Operation.CHANGE
-        outcome = apply(Spec(wanted), HERE).outcomes[0]
+        outcome = outcome_here(wanted)
         assert outcome.outcome is Outcome.FAILED
         assert f"{device} holds data ({told}" in outcome.tail
     gone = Filesystem(device=device, type="xfs", absent=True, with_data=True)
@@ -245,7 +245,7 @@ def test_a_filesystem_in_use_is_not_wiped(loop: Loop, tmp_path: Path) -> None:
 
     gone = Filesystem(device=device, absent=True, with_data=True)
     by_file = Filesystem(device=_file(device), absent=True, with_data=True)
-    tails = [apply(Spec(each), HERE).outcomes[0].tail for each in (gone, by_file)]
+    tails = [outcome_here(each).tail for each in (gone, by_file)]
 
     assert "busy" in tails[0]
     assert f"is in use as {device}" in tails[1]
@@ -253,7 +253,7 @@ def test_a_filesystem_in_use_is_not_wiped(loop: Loop, tmp_path: Path) -> None:
 
 
 def test_a_device_that_is_not_there_is_an_error(tmp_path: Path) -> None:
-    outcome = apply(Spec(Filesystem(device=f"{tmp_path}/none")), HERE).outcomes[0]
+    outcome = outcome_here(Filesystem(device=f"{tmp_path}/none"))
 
     assert outcome.outcome is Outcome.FAILED
     assert "No such file" in outcome.tail

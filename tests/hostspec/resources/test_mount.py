@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from chalicelib.errors import SpecError
-from chalicelib.hostspec import Operation, Outcome, Spec, apply
+from chalicelib.hostspec import Operation, Outcome
 from chalicelib.hostspec.resources import mount_facts
 from chalicelib.hostspec.resources.filesystem import Filesystem
 from chalicelib.hostspec.resources.mount import Mount
@@ -17,7 +17,7 @@ from chalicelib.hostspec.resources.mount_facts import escaped
 from chalicelib.shell import append_to, println, q, redirect
 from chalicelib.transport import LocalTransport, Transport
 from tests.hostspec.life import apply_well, live, operation
-from tests.hostspec.loops import Loop, loop_devices
+from tests.hostspec.loops import Loop, loop_devices, outcome_here
 
 HERE = LocalTransport()
 FOREIGN = (
@@ -189,7 +189,7 @@ def test_what_is_in_use_is_not_unmounted_and_keeps_its_entry(tmp_path: Path, fst
     apply_well(HERE, wanted)
 
     with (path / "open").open("w"):
-        outcome = apply(Spec(gone), HERE).outcomes[0]
+        outcome = outcome_here(gone)
 
     assert outcome.outcome is Outcome.FAILED
     assert "busy" in outcome.tail
@@ -212,7 +212,7 @@ def test_what_is_mounted_of_something_else_stays(tmp_path: Path, fstab: Path) ->
     assert operation(HERE, theirs) is Operation.NOTHING
 
     by_us = Mount(source="ours", path=str(path), type="tmpfs", fstab=f"{fstab}.other")
-    outcome = apply(Spec(by_us), HERE).outcomes[0]
+    outcome = outcome_here(by_us)
     assert f"{path} is taken by a mount of theirs" in outcome.tail
     assert operation(HERE, theirs) is Operation.NOTHING
 

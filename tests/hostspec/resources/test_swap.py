@@ -7,14 +7,14 @@ from typing import Any
 import pytest
 
 from chalicelib.errors import SpecError
-from chalicelib.hostspec import Operation, Outcome, Spec, apply
+from chalicelib.hostspec import Operation, Outcome
 from chalicelib.hostspec.resources.filesystem import Filesystem
 from chalicelib.hostspec.resources.mount import Mount
 from chalicelib.hostspec.resources.swap import Swap
 from chalicelib.shell import command, for_lines, pipe, q, ref
 from chalicelib.transport import LocalTransport
 from tests.hostspec.life import apply_well, live, operation
-from tests.hostspec.loops import Loop, loop_devices
+from tests.hostspec.loops import Loop, loop_devices, outcome_here
 
 HERE = LocalTransport()
 FOREIGN = "# theirs\nUUID=1 / ext4 defaults 0 1\nUUID=2 none swap sw 0 0\n"
@@ -100,7 +100,7 @@ def test_what_is_there_and_is_no_swap_stays(loop: Loop, tmp_path: Path, fstab: P
         (Swap(path=str(file), size_mib=8, fstab=str(fstab)), "no swap"),
         (Swap(path=device, fstab=str(fstab)), "ext4"),
     ):
-        outcome = apply(Spec(wanted), HERE).outcomes[0]
+        outcome = outcome_here(wanted)
         assert outcome.outcome is Outcome.FAILED
         assert f"holds data ({what})" in outcome.tail
     gone = Swap(path=str(file), size_mib=8, fstab=str(fstab), absent=True)
