@@ -25,6 +25,7 @@ COMMANDS = {
     ),
     "queue": ("chalicelib.cli.queue:queue", "look at the queue, its jobs and hosts; change it"),
     "host": ("chalicelib.cli.host:host", "look at a host, and make it what its spec says"),
+    "image": ("chalicelib.cli.image:image", "make the images that jobs' containers come from"),
     "logs": ("chalicelib.cli.logs:logs", "print what functions and supervisors have logged"),
     "bench": ("chalicelib.cli.bench:bench", "measure, and print medians and ratios"),
     "simulate-queue": (

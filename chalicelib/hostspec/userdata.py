@@ -4,6 +4,7 @@ Both do everything that the spec says, whatever is there: actions are right for 
 """
 
 import gzip
+from collections.abc import Sequence
 
 from chalicelib.errors import SpecError
 from chalicelib.hostspec.plan import everything
@@ -48,17 +49,34 @@ def user_data(spec: Spec, system: System = DEBIAN) -> bytes:
     return packed
 
 
-def bake_script(spec: Spec, system: System = DEBIAN) -> Node:
+def bake_script(
+    spec: Spec,
+    system: System = DEBIAN,
+    *,
+    emptied: Sequence[str] = (),
+    removed: Sequence[str] = (),
+) -> Node:
     """Return the script that makes a machine into a template: the spec, then nothing of its own.
 
     What must differ between the machines made of it is forgotten: machine id, SSH host keys,
     cloud-init's memory, logs. So are package caches. Run it as root on the machine that the image is
     taken of, as the last thing; a `Secret` in the spec stays in the image, so there should be none.
+
+    Args:
+        spec: what is in the template.
+        system: what it runs. Default: Debian 12.
+        emptied: more folders whose content is removed, whatever it is.
+        removed: more files that are removed.
     """
     return script(
         unattended_script(everything(spec, system)),
         when(is_directory("/var/lib/cloud"), q("cloud-init clean --logs")),
-        *(_emptied(folder, names) for folder, names in _OWN.items()),
+        *(_without_files(folder, names) for folder, names in _OWN.items()),
+        *(
+            when(is_directory(each), command("find", each, "-mindepth", 1, "-delete"))
+            for each in emptied
+        ),
+        *(command("rm", "-f", "--", each) for each in removed),
         q("truncate -s 0 /etc/machine-id"),
         q("rm -f /var/lib/dbus/machine-id"),
     )
@@ -71,10 +89,12 @@ _OWN = {
     "/var/cache/apt": "*",
     "/var/cache/dnf": "*",
     "/var/cache/apk": "*",
+    "/var/cache/ldconfig": "*",
+    "/var/lib/berth/hostspec": "*",
 }
 """Folders and the names of files in them that a template must not have."""
 
 
-def _emptied(folder: str, names: str) -> Node:
+def _without_files(folder: str, names: str) -> Node:
     remove = command("find", folder, "-type", "f", "-name", names, "-delete")
     return when(is_directory(folder), remove)

@@ -1,4 +1,4 @@
-"""The base image in a project of LXD, and its golden containers, which jobs' containers copy.
+"""The golden containers of the base image, which jobs' containers copy.
 
 A golden container has been started once, so that its files have the owners of its id range, and is
 stopped. `user.berth.ready` says that it is whole; one without it is made anew.
@@ -7,55 +7,15 @@ stopped. `user.berth.ready` says that it is whole; one without it is made anew.
 import json
 from collections.abc import Mapping
 from ipaddress import IPv4Interface
-from pathlib import Path
-from urllib.parse import urlencode
 
 from chalicelib.errors import LocalStackError
 from chalicelib.fleet.lxd_api import LxdApi
 from chalicelib.fleet.slots import RANGE_SIZE, SlotPlan, golden_name
 from chalicelib.local.progress import Progress
 
-__all__ = ["IMAGE", "ensure_golden", "has_image", "import_image", "remove_old_images"]
+__all__ = ["IMAGE", "ensure_golden"]
 
 IMAGE = "base"
-_RECIPE = "berth.recipe"
-
-
-def has_image(api: LxdApi, recipe: str) -> bool:
-    """Return whether the project's image is the one of this recipe."""
-    return _image_recipe(api) == recipe
-
-
-def _image_recipe(api: LxdApi) -> str:
-    alias = api.get("images", "aliases", IMAGE)
-    image = api.get("images", alias["target"]) if alias else None
-    return image["properties"].get(_RECIPE, "") if image else ""
-
-
-def import_image(api: LxdApi, archive: Path, recipe: str) -> None:
-    """Import the archive and point the alias at it. Safe to repeat."""
-    headers = {
-        "X-LXD-filename": archive.name,
-        "X-LXD-properties": urlencode({_RECIPE: recipe}),
-        "Content-Type": "application/octet-stream",
-    }
-    images = api.get("images", recursion="1")
-    found = [image for image in images if image["properties"].get(_RECIPE) == recipe]
-    if found:  # an earlier run was interrupted between image and alias
-        fingerprint = found[0]["fingerprint"]
-    else:
-        with archive.open("rb") as content:
-            operation = api.upload("images", content=content, headers=headers)
-        fingerprint = operation["metadata"]["fingerprint"]
-    api.delete("images", "aliases", IMAGE)
-    api.post("images", "aliases", body={"name": IMAGE, "target": fingerprint})
-
-
-def remove_old_images(api: LxdApi, recipe: str) -> None:
-    """Remove the images of ours that are of other recipes; what was copied from them stays."""
-    for image in api.get("images", recursion="1"):
-        if image["properties"].get(_RECIPE, recipe) != recipe:
-            api.delete("images", image["fingerprint"])
 
 
 def ensure_golden(

@@ -10,10 +10,17 @@ from pathlib import Path
 
 from chalicelib.errors import HostUnreachableError, LocalStackError
 from chalicelib.fleet.lxd_api import LxdApi
-from chalicelib.local import base_image, golden, lxd_daemon, lxd_network, lxd_storage
+from chalicelib.local import (
+    golden,
+    image_archive,
+    image_store,
+    lxd_daemon,
+    lxd_network,
+    lxd_storage,
+)
 from chalicelib.local.progress import Progress
 
-__all__ = ["LxdFacts", "prepare", "remove_project", "shut_down"]
+__all__ = ["LxdFacts", "ensure_image", "prepare", "remove_project", "shut_down"]
 
 SLOTS = 5
 """Golden containers, one per slot of a 2-core host and one to spare; more are slower to start."""
@@ -77,17 +84,38 @@ def prepare(
 def _fill(
     api: LxdApi, gateway: IPv4Interface, progress: Progress, *, slots: int, images: Path
 ) -> None:
-    certificates = base_image.extra_certificates()
+    certificates = image_archive.extra_certificates()
     lxd_storage.ensure_profile(api, environment=_environment(certificates))
-    recipe = base_image.recipe(certificates)
-    if not golden.has_image(api, recipe):
-        archive = base_image.archive(images, progress, certificates=certificates)
-        with progress.step("importing the base image"):
-            golden.import_image(api, archive, recipe)
+    recipe = image_archive.recipe(golden.IMAGE, certificates)
+    ensure_image(api, golden.IMAGE, progress, folder=images)
     golden.ensure_golden(
         api, progress, gateway=gateway, recipe=recipe, slots=min(slots, _MOST_GOLDEN)
     )
-    golden.remove_old_images(api, recipe)
+
+
+def ensure_image(api: LxdApi, name: str, progress: Progress, *, folder: Path) -> bool:
+    """Make an image and import it, unless its recipe's is there; return whether it had to be.
+
+    Args:
+        api: of the project that gets it.
+        name: of the image.
+        progress: is told of what takes time.
+        folder: keeps archives.
+
+    Raises:
+        NotFoundError: there is no such image.
+        LocalStackError: it could not be made.
+        HostUnreachableError: LXD did not answer, or refused.
+    """
+    certificates = image_archive.extra_certificates()
+    recipe = image_archive.recipe(name, certificates)
+    if image_store.has_image(api, name, recipe):
+        return False
+    archive = image_archive.archive(name, folder, progress, certificates=certificates)
+    with progress.step(f"importing the image {name}"):
+        image_store.import_image(api, archive, name=name, recipe=recipe)
+    image_store.remove_old_images(api, name)
+    return True
 
 
 def _environment(certificates: object) -> dict[str, str]:
