@@ -40,7 +40,10 @@ class Spec:
                 a change and cannot.
         """
         # Crates that are used together often ask for the same package or folder.
-        found = tuple(dict.fromkeys(_flat(parts)))
+        found: list[Resource] = []
+        for each in _flat(parts):
+            if each not in found:
+                found.append(each)
         for each in found:
             if each.on_change_of and not each.absent and not each.reactions():
                 raise SpecError(reason=f"{each.name}: nothing is done there when something changes")

@@ -6,6 +6,7 @@ after somebody else changed it, and removed; to remove it again changes nothing.
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import timedelta
 
 from chalicelib.hostspec import Operation, Outcome, Part, Resource, Spec, apply, audit
 from chalicelib.hostspec.text import report_text
@@ -13,6 +14,9 @@ from chalicelib.shell import Item
 from chalicelib.transport import Transport
 
 __all__ = ["apply_well", "live", "operation"]
+
+_LOCK_WAIT = timedelta(minutes=1)
+"""Another test run on this machine may apply too."""
 
 
 def live(
@@ -49,7 +53,7 @@ def live(
 def apply_well(host: Transport, *parts: Part) -> None:
     """Apply, and see that the host then is as it should be, and that a second time does nothing."""
     spec = Spec(*parts)
-    report = apply(spec, host)
+    report = apply(spec, host, lock_wait=_LOCK_WAIT)
     assert report.ok, report_text(report)
     left = audit(spec, host)
     assert left.empty, [(each.resource.name, each.differences) for each in left.work]

@@ -51,7 +51,7 @@ def test_a_reaction_that_does_nothing_is_refused() -> None:
 @pytest.mark.parametrize("part", ["file", 7, None])
 def test_what_is_no_resource_is_refused(part: object) -> None:
     with pytest.raises(SpecError, match="is no resource"):
-        Spec(part)  # type: ignore[arg-type] - what a spec file may hold
+        Spec(part)  # type: ignore[arg-type]  # what a spec file may hold
 
 
 def test_a_circle_is_named() -> None:

@@ -16,6 +16,14 @@ from chalicelib.hostspec.resources.kernel_module import KernelModule
 from chalicelib.hostspec.resources.limit import Limit
 from chalicelib.hostspec.resources.line import Line
 from chalicelib.hostspec.resources.link import Link
+from chalicelib.hostspec.resources.lxd_golden import LxdGolden
+from chalicelib.hostspec.resources.lxd_image import LxdImage
+from chalicelib.hostspec.resources.lxd_network import LxdNetwork
+from chalicelib.hostspec.resources.lxd_network_acl import LxdNetworkAcl
+from chalicelib.hostspec.resources.lxd_profile import LxdProfile
+from chalicelib.hostspec.resources.lxd_project import LxdProject
+from chalicelib.hostspec.resources.lxd_server import LxdServer
+from chalicelib.hostspec.resources.lxd_storage_pool import LxdStoragePool
 from chalicelib.hostspec.resources.mount import Mount
 from chalicelib.hostspec.resources.packages import Packages
 from chalicelib.hostspec.resources.service import Service
@@ -45,6 +53,14 @@ __all__ = [
     "Limit",
     "Line",
     "Link",
+    "LxdGolden",
+    "LxdImage",
+    "LxdNetwork",
+    "LxdNetworkAcl",
+    "LxdProfile",
+    "LxdProject",
+    "LxdServer",
+    "LxdStoragePool",
     "Mount",
     "Packages",
     "Rule",
