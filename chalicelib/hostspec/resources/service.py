@@ -1,4 +1,4 @@
-"""A service (or socket, timer, target) of systemd: whether it runs, now and after a boot."""
+"""A service (or socket, timer, target) of systemd or OpenRC: whether it runs, now and at boot."""
 
 from dataclasses import dataclass
 from typing import ClassVar, Literal
@@ -20,12 +20,13 @@ from chalicelib.shell import Node
 
 __all__ = ["Service"]
 
+_UNTIL_BOOT = "until boot"
 _YES = {True: "yes", False: "no"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service(Resource):
-    """A unit of systemd that something else has put on the host: a package, or a `Unit`.
+    """A service that something else has put on the host: a package, or a `Unit`.
 
     A service that does not start, or dies within a second, is an error with its last log lines.
     `absent` stops and disables it; its files stay.
@@ -36,6 +37,7 @@ class Service(Resource):
         enabled: whether it is started at boot; None: not cared for. What cannot be enabled, as it
             does not say when to be started, is as it should be either way.
         masked: nothing can start it; it is then stopped and disabled, whatever the others say.
+            OpenRC cannot do this.
         on_change: what is done when one of `on_change_of` changes. What does not run is left so,
             and what this apply starts is not restarted. What cannot reload is restarted.
     """
@@ -97,8 +99,9 @@ class Service(Resource):
         if there.free:
             is_enabled = _YES[bool(self._enabled)]
         elif there.file == "enabled-runtime":
-            is_enabled = "until boot"
-        return running, is_enabled, _YES[there.load == "masked"]
+            is_enabled = _UNTIL_BOOT
+        is_masked = _UNTIL_BOOT if there.file == "masked-runtime" else _YES[there.load == "masked"]
+        return running, is_enabled, is_masked
 
     def actions(self) -> tuple[Node, ...]:
         """Unmask, enable and start it, or the reverse, or what is wanted of these."""
@@ -114,7 +117,7 @@ class Service(Resource):
             verb = {"restart": "try-restart", "reload": "try-reload-or-restart"}[self.on_change]
         else:
             verb = {"restart": "restart", "reload": "reload-or-restart"}[self.on_change]
-        return (reacted(self._unit, verb=verb),)
+        return (reacted(self._unit, verb),)
 
     @property
     def _unit(self) -> str:

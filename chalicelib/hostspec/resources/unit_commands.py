@@ -1,5 +1,6 @@
 """Commands that start, stop and enable units, and say why a unit did not start."""
 
+from chalicelib.hostspec.resources import openrc_commands as openrc
 from chalicelib.shell import (
     Node,
     all_of,
@@ -22,6 +23,7 @@ from chalicelib.shell import (
     redirect,
     ref,
     script,
+    script_function,
     unless,
     when,
 )
@@ -46,30 +48,28 @@ def loaded(unit: str) -> Node:
     )
 
 
-def enabled(unit: str) -> Node:
-    """Return the command by which the unit is started at boot."""
+def _enable(unit: str) -> Node:
     return q("systemctl enable {unit}", unit=unit)
 
 
-def disabled(unit: str) -> Node:
-    """Return the command by which the unit is not started at boot; also if there is none."""
+def _disable(unit: str) -> Node:
     asked = q("systemctl is-enabled --quiet {unit}", unit=unit)
-    return when(redirect(asked, *both_to("/dev/null")), q("systemctl disable {unit}", unit=unit))
+    until_boot = q("systemctl disable --runtime {unit}", unit=unit)
+    off = all_of(q("systemctl disable {unit}", unit=unit), until_boot)
+    return when(redirect(asked, *both_to("/dev/null")), off)
 
 
-def masked(unit: str) -> Node:
-    """Return the command by which nothing can start the unit."""
+def _mask(unit: str) -> Node:
     return q("systemctl mask {unit}", unit=unit)
 
 
-def unmasked(unit: str) -> Node:
-    """Return the command by which the unit can be started again."""
+def _unmask(unit: str) -> Node:
     asked = equal(_shown(unit, "LoadState"), "masked")
-    return when(asked, q("systemctl unmask {unit}", unit=unit))
+    until_boot = q("systemctl unmask --runtime {unit}", unit=unit)
+    return when(asked, all_of(q("systemctl unmask {unit}", unit=unit), until_boot))
 
 
-def stopped(unit: str) -> Node:
-    """Return the command by which the unit does not run; also if there is none."""
+def _stop(unit: str) -> Node:
     # In all other states something runs, or is about to: a unit that is to be restarted is so.
     return case(
         _shown(unit, "ActiveState"),
@@ -79,11 +79,7 @@ def stopped(unit: str) -> Node:
     )
 
 
-def started(unit: str) -> Node:
-    """Return the command by which the unit runs, and goes on running.
-
-    It sets the variable `just_started` to 1 if it started it; `reacted` reads that.
-    """
+def _start(unit: str) -> Node:
     # A start while systemd waits to restart it would wait with it, and count on.
     waits = equal(_shown(unit, "SubState"), "auto-restart")
     given_up = when(waits, q("systemctl stop {unit}", unit=unit))
@@ -91,13 +87,7 @@ def started(unit: str) -> Node:
     return script(assign("just_started", 0), unless(_is_active(unit), begin))
 
 
-def reacted(unit: str, *, verb: str) -> Node:
-    """Return the command that restarts or reloads the unit, unless `started` has just started it.
-
-    Args:
-        unit: which.
-        verb: of systemctl.
-    """
+def _react(unit: str, verb: str) -> Node:
     again: tuple[Node, ...] = _begin(unit, verb)
     if verb.startswith("try-"):
         again = (unless(equal(_shown(unit, "ActiveState"), "inactive"), *again),)
@@ -156,3 +146,25 @@ def _failed(unit: str) -> tuple[Node, ...]:
 
 def _shown(unit: str, of: str) -> object:
     return output(command("systemctl", "show", "--value", f"--property={of}", "--", unit))
+
+
+_SYSTEMD: frozenset[str] = frozenset()
+"""Whoever has no OpenRC is taken to have systemd, and says so itself if not."""
+
+enabled = script_function("enabled", {_SYSTEMD: _enable, "alpine": openrc.enable})
+"""Of a unit: the command by which it is started at boot."""
+disabled = script_function("disabled", {_SYSTEMD: _disable, "alpine": openrc.disable})
+"""Of a unit: the command by which it is not started at boot; also if there is none."""
+masked = script_function("masked", {_SYSTEMD: _mask, "alpine": openrc.mask})
+"""Of a unit: the command by which nothing can start it."""
+unmasked = script_function("unmasked", {_SYSTEMD: _unmask, "alpine": openrc.unmask})
+"""Of a unit: the command by which it can be started again."""
+stopped = script_function("stopped", {_SYSTEMD: _stop, "alpine": openrc.stop})
+"""Of a unit: the command by which it does not run; also if there is none."""
+started = script_function("started", {_SYSTEMD: _start, "alpine": openrc.start})
+"""Of a unit: the command by which it runs, and goes on running.
+
+It sets the variable `just_started` to 1 if it started it; `reacted` reads that.
+"""
+reacted = script_function("reacted", {_SYSTEMD: _react, "alpine": openrc.react})
+"""Of a unit and a verb of systemctl: that, unless `started` has just started the unit."""

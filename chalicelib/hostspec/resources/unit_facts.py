@@ -1,4 +1,4 @@
-"""What systemd knows of units: one `systemctl show` for all of them."""
+"""What systemd, or OpenRC, knows of units: one question for all of them."""
 
 import re
 from collections.abc import Mapping
@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from chalicelib.hostspec.facts import Fact
 from chalicelib.hostspec.resource import Resource, check
-from chalicelib.shell import Node, command
+from chalicelib.hostspec.resources import openrc_commands as openrc
+from chalicelib.shell import Node, command, if_, is_directory, is_executable
 
 __all__ = ["UNITS", "UnitState", "check_unit", "with_suffix"]
 
@@ -79,22 +80,26 @@ def check_unit(resource: Resource, name: str, *, template: bool = False) -> None
 
 
 def _gather(units: tuple[str, ...]) -> Node:
-    return command("systemctl", "show", f"--property={_PROPERTIES}", "--", units)
+    shown = command("systemctl", "show", f"--property={_PROPERTIES}", "--", units)
+    has_openrc = is_executable("/sbin/openrc-run")
+    return if_(is_directory("/run/systemd/system"), shown, elif_=[(has_openrc, openrc.ask(units))])
 
 
 def _read(said: bytes, units: tuple[str, ...]) -> Mapping[str, UnitState]:
     found = dict.fromkeys(units, UnitState())
-    for block in said.decode(errors="replace").split("\n\n"):
-        pairs = dict(line.partition("=")[::2] for line in block.splitlines())
-        state = UnitState(
-            load=pairs.get("LoadState", ""),
-            active=pairs.get("ActiveState", ""),
-            file=pairs.get("UnitFileState", ""),
-            stale=pairs.get("NeedDaemonReload") == "yes",
-        )
-        for name in pairs.get("Names", "").split():
-            if name in found:
-                found[name] = state
+    text = said.decode(errors="replace")
+    blocks = [
+        dict(line.partition("=")[::2] for line in each.splitlines()) for each in text.split("\n\n")
+    ]
+    by_systemd = [(name, each) for each in blocks for name in each.get("Names", "").split()]
+    for name, properties in by_systemd or openrc.read(text).items():
+        if name in found:
+            found[name] = UnitState(
+                load=properties.get("LoadState", ""),
+                active=properties.get("ActiveState", ""),
+                file=properties.get("UnitFileState", ""),
+                stale=properties.get("NeedDaemonReload") == "yes",
+            )
     return found
 
 

@@ -65,6 +65,22 @@ def test_a_service_is_stopped_and_masked(clean: Transport) -> None:
 
 @pytest.mark.lxd
 @pytest.mark.timeout(300)
+def test_what_holds_until_the_next_boot_is_not_enough(clean: Transport) -> None:
+    apply_well(clean, SLEEPS)
+    other = "berth-other"
+
+    clean.run(q("systemctl enable --runtime {unit}", unit=NAME))
+    clean.run(q("systemctl mask --runtime {unit}", unit=other))
+
+    apply_well(clean, SLEEPS, Service(unit=NAME), Service(unit=other, masked=True))
+    clean.run(q("systemctl disable {unit}", unit=NAME))
+    clean.run(q("systemctl enable --runtime {unit}", unit=NAME))
+    gone = Service(unit=other, running=False, enabled=False)
+    apply_well(clean, SLEEPS, Service(unit=NAME, enabled=False), gone)
+
+
+@pytest.mark.lxd
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize(
     "unit",
     [
