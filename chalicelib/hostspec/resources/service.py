@@ -1,5 +1,6 @@
 """A service (or socket, timer, target) of systemd or OpenRC: whether it runs, now and at boot."""
 
+import re
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -62,8 +63,9 @@ class Service(Resource):
 
     @property
     def wants(self) -> tuple[str, ...]:
-        """The unit's files."""
-        return (names.unit(self._unit),)
+        """The unit's files; those of an instance are its template's."""
+        template = re.sub(r"@.*(\.[a-z]+)$", r"@\1", self._unit)
+        return tuple(dict.fromkeys([names.unit(self._unit), names.unit(template)]))
 
     def asks(self) -> tuple[Ask[object], ...]:
         """What systemd knows of it."""

@@ -116,11 +116,15 @@ class Unit(Resource):
         if self.drop_in:
             gone = redirect(q("rmdir {folder}", folder=folder), *both_to("/dev/null"))
             ended: tuple[Node, ...] = ()
-            emptied: tuple[Node, ...] = (when(is_directory(folder), any_of(gone, "true")),)
+            forgotten: tuple[Node, ...] = ()
+            after: tuple[Node, ...] = (when(is_directory(folder), any_of(gone, "true")),)
         else:
             ended = (when(is_file(path), *self._ended()),)
-            emptied = ()
-        return (*ended, *self._file.actions(), *emptied, q("systemctl daemon-reload"))
+            # Else systemd lists it as failed, if it has, for as long as it runs.
+            reset = q("systemctl reset-failed {unit}", unit=self._unit.replace("@.", "@*."))
+            forgotten = (any_of(redirect(reset, *both_to("/dev/null")), "true"),)
+            after = ()
+        return (*ended, *self._file.actions(), *after, q("systemctl daemon-reload"), *forgotten)
 
     def _ended(self) -> tuple[Node, ...]:
         if self._template:

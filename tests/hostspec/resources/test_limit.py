@@ -25,7 +25,7 @@ def test_a_limit_lives(machine: Transport) -> None:
 def test_a_session_has_its_limits(machine: Transport) -> None:
     limits = [
         Limit(domain="daemon", item="nofile", soft=300, hard=400),
-        Limit(domain="*", item="core", soft=0, hard="unlimited"),
+        Limit(domain="*", item="core", soft=0, hard=0),
     ]
     try:
         apply_well(machine, *limits)

@@ -158,7 +158,14 @@ def test_a_missing_service_fails_and_is_absent(machine: Transport) -> None:
     assert "berth-nope.service" in report.outcomes[0].tail
     gone = Service(unit="berth-nope", absent=True)
     assert operation(machine, gone) is Operation.NOTHING
-    machine.run("true")
+
+
+def test_an_instance_comes_after_its_template() -> None:
+    template = Unit(unit="berth@", sections={"Service": [("ExecStart", "/bin/true")]})
+
+    spec = Spec(Service(unit="berth@a.b"), template)
+
+    assert [each.kind for each in spec.resources] == ["unit", "service"]
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 import doctest
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -92,12 +93,18 @@ def test_systemd_reads_it_also_when_an_apply_was_cut_before_that(machine: Transp
 @pytest.mark.lxd
 @pytest.mark.timeout(300)
 def test_a_template_lives(machine: Transport) -> None:
+    template = replace(SLEEPS, unit=f"{NAME}@")
     live(
         machine,
-        Unit(unit=f"{NAME}@", sections={"Service": [("ExecStart", "/bin/sleep 1000")]}),
+        template,
         Unit(unit=f"{NAME}@", sections={"Service": [("ExecStart", "/bin/sleep 1001")]}),
         drift=[q("rm {path}", path=f"/etc/systemd/system/{NAME}@.service")],
-        around=[Service(unit=f"{NAME}@a", running=None, enabled=None)],
+    )
+    apply_well(machine, template, Service(unit=f"{NAME}@a", enabled=None))
+    apply_well(machine, replace(template, absent=True))
+    assert (
+        machine.run(q("systemctl list-units --plain --no-legend {all}", all=f"{NAME}@*")).stdout
+        == b""
     )
 
 
@@ -112,6 +119,19 @@ def test_a_unit_that_systemd_cannot_use_fails(machine: Transport) -> None:
     assert "bad-setting" in outcome.tail
     assert "ExecStart" in outcome.tail
     apply_well(machine, Unit(unit=NAME, absent=True))
+
+
+@pytest.mark.lxd
+@pytest.mark.timeout(300)
+def test_a_unit_that_has_failed_is_forgotten_when_it_is_removed(machine: Transport) -> None:
+    fails = Unit(unit=NAME, sections={"Service": [("ExecStart", "/bin/false")]})
+    apply_well(machine, fails)
+    machine.run(q("systemctl start --wait {unit}", unit=NAME), check=False)
+    assert _shown(machine, "ActiveState") == "failed"
+
+    apply_well(machine, Unit(unit=NAME, absent=True))
+
+    assert NAME.encode() not in machine.run("systemctl --failed --plain").stdout
 
 
 @pytest.mark.lxd
