@@ -13,6 +13,10 @@ __all__ = ["BENCHES", "bench"]
 
 # name: (module:function, what it measures)
 BENCHES = {
+    "hostspec": (
+        "chalicelib.cli.bench_hostspec:bench_hostspec",
+        "forty resources of a host, beside pyinfra and Ansible",
+    ),
     "pickup": (
         "chalicelib.cli.bench_pickup:bench_pickup",
         "webhook to first output of the first step",

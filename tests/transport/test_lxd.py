@@ -273,7 +273,7 @@ def test_a_closed_transport_connects_again(container: LxdTransport) -> None:
 def test_a_container_with_sshd_lets_its_key_in(lxd: LxdSite, tmp_path: Path) -> None:
     """With plain paramiko: the site is right whatever our own driver does."""
     with sshd_container(lxd, tmp_path) as site:
-        client = paramiko.Transport((site.address, site.port))
+        client = paramiko.Transport((site.address, 22))
         client.connect(
             username="root",
             pkey=paramiko.Ed25519Key.from_private_key_file(tmp_path / "root_ed25519"),
