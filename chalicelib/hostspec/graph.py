@@ -9,7 +9,7 @@ Pure. No kind of resource is known here: one says by names what it provides and 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from graphlib import CycleError, TopologicalSorter
 
 from chalicelib.errors import SpecError
@@ -24,11 +24,15 @@ class Vertex:
     `needs` are names of other resources, which must exist. `wants` are implied: each is met by the
     resource that provides it, and by the host itself if none does (`/etc` is there anyway). Of two
     that are both `absent`, the order is the other way round: a file goes before its folder.
+
+    What one `provides`, no other may; what it `shares`, others may share if they say the same of it:
+    two lists of packages with one in both.
     """
 
     name: str
     needs: tuple[str, ...] = ()
     provides: tuple[str, ...] = ()
+    shares: Mapping[str, str] = field(default_factory=dict)
     wants: tuple[str, ...] = ()
     absent: bool = False
 
@@ -39,11 +43,12 @@ def dependencies(vertices: Sequence[Vertex]) -> dict[str, frozenset[str]]:
     A resource that wants what it provides itself does not depend on itself.
 
     Raises:
-        SpecError: Two resources have one name or provide the same; or a needed one is not there, or
-            is to be removed while the one that needs it stays.
+        SpecError: Two resources have one name, provide the same, or do not agree about what they
+            share; or a needed one is not there, or is to be removed while the one that needs it
+            stays.
     """
     names = _owners([(each.name, each.name) for each in vertices])
-    providers = _owners([(what, each.name) for each in vertices for what in each.provides])
+    providers = _providers(vertices)
     absent = {each.name for each in vertices if each.absent}
     before: dict[str, set[str]] = {each.name: set() for each in vertices}
     for each in vertices:
@@ -98,11 +103,26 @@ def _owners(claims: Sequence[tuple[str, str]]) -> dict[str, str]:
     return owners
 
 
+def _providers(vertices: Sequence[Vertex]) -> dict[str, set[str]]:
+    """Return who provides or shares a thing, by the thing."""
+    owners = _owners([(what, each.name) for each in vertices for what in each.provides])
+    providers = {what: {owner} for what, owner in owners.items()}
+    said: dict[str, tuple[str, str]] = {}
+    for each in vertices:
+        for what, how in each.shares.items():
+            before, by = said.setdefault(what, (how, each.name))
+            if before != how:
+                reason = f"{what} is to be {before} for {by}, and {how} for {each.name}"
+                raise SpecError(reason=reason)
+            providers.setdefault(what, set()).add(each.name)
+    return providers
+
+
 def _needed(
-    vertex: Vertex, names: Mapping[str, str], providers: Mapping[str, str]
+    vertex: Vertex, names: Mapping[str, str], providers: Mapping[str, set[str]]
 ) -> frozenset[str]:
     for needed in vertex.needs:
         if needed not in names:
             raise SpecError(reason=f"{vertex.name} needs {needed}, which is not there")
-    implied = {providers[what] for what in vertex.wants if what in providers} - {vertex.name}
+    implied = {each for what in vertex.wants for each in providers.get(what, ())} - {vertex.name}
     return frozenset(implied.union(vertex.needs))

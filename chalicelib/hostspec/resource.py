@@ -80,6 +80,11 @@ class Resource(ABC):
         return ()
 
     @property
+    def shares(self) -> Mapping[str, str]:
+        """What others may have as well, and how it has to be, about which all must agree."""
+        return {}
+
+    @property
     def wants(self) -> tuple[str, ...]:
         """What has to be there before it, if another resource of the spec provides it."""
         return ()
@@ -133,6 +138,7 @@ class Resource(ABC):
             name=self.name,
             needs=(*self.needs, *self.on_change_of),
             provides=self.provides,
+            shares=self.shares,
             wants=self.wants,
             absent=self.absent,
         )

@@ -4,7 +4,7 @@ import pytest
 
 from chalicelib.errors import SpecError
 from chalicelib.hostspec import Spec, spec
-from chalicelib.hostspec.resources import Directory, File, Link
+from chalicelib.hostspec.resources import Directory, File, Link, Packages
 from tests.hostspec.steps import Step
 
 
@@ -30,6 +30,16 @@ def test_two_that_differ_about_one_thing_are_refused() -> None:
         Spec(Directory(path="/srv"), Directory(path="/srv", mode=0o700))
     with pytest.raises(SpecError, match="path /srv is there twice: by directory /srv and by link"):
         Spec(Directory(path="/srv"), Link(path="/srv", target="/"))
+
+
+def test_a_package_may_be_in_two_lists_that_agree_about_it() -> None:
+    two = Spec(Packages(names=("curl", "git")), Packages(names=("curl", "jq")))
+
+    assert [each.name for each in two.resources] == ["packages curl git", "packages curl jq"]
+    with pytest.raises(SpecError, match=r"package curl is to be installed for .*, and removed for"):
+        Spec(Packages(names=("curl", "git")), Packages(names=("curl",), absent=True))
+    with pytest.raises(SpecError, match=r"package curl is to be installed for .*, and 1.2 for"):
+        Spec(Packages(names=("curl", "git")), Packages(names=("curl=1.2",)))
 
 
 def test_what_is_removed_goes_before_its_folder() -> None:

@@ -147,7 +147,11 @@ class Firewall(Resource):
 
     def __post_init__(self) -> None:
         """Refuse what cannot be."""
-        check(self, _NAME.fullmatch(self.table), f"table: {self.table!r} does not begin with berth")
+        check(
+            self,
+            _NAME.fullmatch(self.table),
+            f"table: {self.table!r} is not berth, then a-z, 0-9 or _",
+        )
         for policy in self._policies.values():
             check(self, policy in {"accept", "drop"}, f"{policy!r} is no policy")
 

@@ -1,6 +1,7 @@
 """Packages of the host's system: installed, at a version, held, or removed."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -83,15 +84,19 @@ class Packages(Resource):
         return " ".join(sorted(self._versions))
 
     @property
-    def provides(self) -> tuple[str, ...]:
-        """Each of the packages."""
-        return tuple(map(names_of.package, self._versions))
+    def shares(self) -> Mapping[str, str]:
+        """Each of the packages, which other resources may list too."""
+        gone = "purged" if self.purge else "removed"
+        return {
+            names_of.package(name): gone if self.absent else how
+            for name, how in self.wanted().items()
+        }
 
     def asks(self) -> tuple[Ask[object], ...]:
         """What the host has of each, by each system's program that is there; and its system."""
         return (SYSTEM(), *map(PACKAGES, self._versions))
 
-    def wanted(self) -> Fields:
+    def wanted(self) -> dict[str, str]:
         """For each package that it is there, or its version, and whether it is held."""
         return {
             name: (version or "installed") + ", held" * self.hold

@@ -163,5 +163,5 @@ def test_a_changed_table_is_shown_as_it_is(walled: Transport) -> None:
 
 @pytest.mark.parametrize("table", ["", "filter", "Berth", "berth x", "berth;", "berth" + "x" * 21])
 def test_a_table_that_may_be_anothers_is_refused(table: str) -> None:
-    with pytest.raises(SpecError, match="does not begin with berth"):
+    with pytest.raises(SpecError, match="is not berth, then"):
         Firewall(table=table)
