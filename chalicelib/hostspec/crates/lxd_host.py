@@ -17,7 +17,6 @@ from chalicelib.hostspec.resources import (
 
 __all__ = ["lxd_host"]
 
-BRIDGE = "berthbr0"
 _LINK_LOCAL = "169.254.0.0/16"
 """The metadata services of clouds, among others."""
 
@@ -27,6 +26,8 @@ def lxd_host(
     size_gib: int = 30,
     gateway: str = "10.87.0.1/24",
     project: str = "berth",
+    pool: str = "berth",
+    bridge: str = "berthbr0",
 ) -> tuple[Resource, ...]:
     """Return LXD with a copy-on-write pool, a bridge of its own, and a project for jobs.
 
@@ -39,33 +40,35 @@ def lxd_host(
         gateway: the bridge's address and network. Its upper half is for DHCP, the lower one is left
             to the fixed addresses of jobs.
         project: of LXD.
+        pool: name of the storage pool.
+        bridge: name of the network.
 
     Raises:
         SpecError: the gateway is no address with a network of IPv4.
     """
     try:
-        bridge = IPv4Interface(gateway)
+        address = IPv4Interface(gateway)
     except ValueError:
         raise SpecError(reason=f"gateway: {gateway!r} is no address with its network") from None
-    pool = {"btrfs.mount_options": "noatime,user_subvol_rm_allowed"}
+    storage = {"btrfs.mount_options": "noatime,user_subvol_rm_allowed"}
     if not device:
-        pool["size"] = f"{size_gib}GiB"
+        storage["size"] = f"{size_gib}GiB"
     return (
         Packages(names=("btrfs-progs", "curl", "lxd", "nftables")),
         LxdServer(config={"images.auto_update_interval": "0"}),
-        LxdStoragePool(id="berth", driver="btrfs", source=device, config=pool),
-        LxdNetwork(id=BRIDGE, config=_addresses(bridge), description="Berth's jobs"),
+        LxdStoragePool(id=pool, driver="btrfs", source=device, config=storage),
+        LxdNetwork(id=bridge, config=_addresses(address), description="Berth's jobs"),
         LxdProject(id=project, config=_FEATURES, description="Berth"),
         LxdProfile(
             id="default",
             project=project,
             description="Berth's jobs",
             config=_SAFE,
-            devices=_DEVICES,
+            devices=_devices(pool, bridge),
         ),
         Firewall(
-            table="berth_lxd",
-            rules=_rules(bridge),
+            table=f"berth_{project.replace('-', '_')}",
+            rules=_rules(bridge, address),
             input_policy="accept",
             needs=("packages btrfs-progs curl lxd nftables",),
         ),
@@ -84,32 +87,30 @@ _SAFE = {
     "security.nesting": "false",
     "security.privileged": "false",
 }
-_DEVICES = {
-    "root": {"type": "disk", "path": "/", "pool": "berth"},
-    "eth0": {
-        "type": "nic",
-        "name": "eth0",
-        "nictype": "bridged",
-        "parent": BRIDGE,
-        "security.port_isolation": "true",
-    },
-}
 
 
-def _addresses(bridge: IPv4Interface) -> dict[str, str]:
-    network = bridge.network
+def _devices(pool: str, bridge: str) -> dict[str, dict[str, str]]:
+    nic = {"type": "nic", "name": "eth0", "nictype": "bridged", "parent": bridge}
     return {
-        "ipv4.address": str(bridge),
+        "root": {"type": "disk", "path": "/", "pool": pool},
+        "eth0": {**nic, "security.port_isolation": "true"},
+    }
+
+
+def _addresses(address: IPv4Interface) -> dict[str, str]:
+    network = address.network
+    return {
+        "ipv4.address": str(address),
         "ipv4.nat": "true",
         "ipv4.dhcp.ranges": f"{network[network.num_addresses // 2]}-{network[-2]}",
         "ipv6.address": "none",
     }
 
 
-def _rules(bridge: IPv4Interface) -> tuple[Rule, ...]:
+def _rules(bridge: str, address: IPv4Interface) -> tuple[Rule, ...]:
     """Return what the bridge's containers may reach. LXD's own rules do the NAT."""
-    inside = (BRIDGE,)
-    gateway = (str(bridge.ip),)
+    inside = (bridge,)
+    gateway = (str(address.ip),)
     return (
         Rule(interfaces=inside, protocol="udp", ports=(67,), comment="DHCP"),
         Rule(interfaces=inside, destinations=gateway, protocol="udp", ports=(53,), comment="DNS"),

@@ -239,10 +239,11 @@ class Firewall(Resource):
     def _removal(self) -> tuple[Node, ...]:
         unit = f"{_UNIT_START}{self.table}.service"
         both = f"add table inet {self.table}\ndelete table inet {self.table}\n"
-        disabled = q("systemctl disable --quiet --now {unit}", unit=unit)
+        disabled = q("systemctl disable --quiet {unit}", unit=unit)
+        stopped = when(is_directory("/run/systemd/system"), q("systemctl stop {unit}", unit=unit))
         return (
             when(_have("nft"), redirect("nft -f -", document(both))),
-            when(all_of(is_file(self._unit), _have("systemctl")), disabled),
+            when(all_of(is_file(self._unit), _have("systemctl")), q_chain(disabled, stopped)),
             command("rm", "-f", self._kept, self._unit, f"{_RECORDS}/{self.table}"),
             when(is_directory("/run/systemd/system"), "systemctl daemon-reload"),
         )
