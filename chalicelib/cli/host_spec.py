@@ -17,7 +17,7 @@ from typing import Any, get_type_hints
 from chalicelib.errors import BerthError, SpecError
 from chalicelib.hostspec import Part, Resource, Spec
 
-__all__ = ["add_spec_arguments", "find_spec"]
+__all__ = ["add_spec_arguments", "find_spec", "load_spec"]
 
 _CRATES = "chalicelib.hostspec.crates"
 _SWITCH = {"true": True, "yes": True, "false": False, "no": False}
@@ -38,18 +38,27 @@ def add_spec_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def find_spec(asked: argparse.Namespace) -> Spec:
-    """Return the spec that was asked for.
+    """Return the spec that the arguments ask for; as `load_spec`."""
+    return load_spec(asked.spec, asked.set)
+
+
+def load_spec(name: str, settings: Sequence[str] = ()) -> Spec:
+    """Return a spec.
+
+    Args:
+        name: of a crate, or the path of a file.
+        settings: its arguments, as `name=value`.
 
     Raises:
         SpecError: there is none; the file cannot be run, with the line; an argument does not fit;
             or its resources cannot be one host's.
     """
-    given = [_pair(each) for each in asked.set]
-    found = _found(asked.spec)
+    given = [_pair(each) for each in settings]
+    found = _found(name)
     if callable(found) and not isinstance(found, Resource | Spec):
-        part: Part = _call(found, dict(given), asked.spec)
+        part: Part = _call(found, dict(given), name)
     elif given:
-        raise SpecError(reason=f"{asked.spec}: takes no argument, and was given {given[0][0]}")
+        raise SpecError(reason=f"{name}: takes no argument, and was given {given[0][0]}")
     else:
         part = found
     return Spec(part)
