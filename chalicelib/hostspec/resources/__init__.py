@@ -27,6 +27,8 @@ from chalicelib.hostspec.resources.lxd_storage_pool import LxdStoragePool
 from chalicelib.hostspec.resources.mount import Mount
 from chalicelib.hostspec.resources.packages import Packages
 from chalicelib.hostspec.resources.service import Service
+from chalicelib.hostspec.resources.ssh_key import SshKey
+from chalicelib.hostspec.resources.sudo_rule import SudoRule
 from chalicelib.hostspec.resources.swap import Swap
 from chalicelib.hostspec.resources.sysctl import Sysctl
 from chalicelib.hostspec.resources.timer import Timer
@@ -65,6 +67,8 @@ __all__ = [
     "Packages",
     "Rule",
     "Service",
+    "SshKey",
+    "SudoRule",
     "Swap",
     "Sysctl",
     "Timer",
