@@ -26,6 +26,7 @@ from chalicelib.hostspec.resources.lxd_server import LxdServer
 from chalicelib.hostspec.resources.lxd_storage_pool import LxdStoragePool
 from chalicelib.hostspec.resources.mount import Mount
 from chalicelib.hostspec.resources.packages import Packages
+from chalicelib.hostspec.resources.repository import Repository
 from chalicelib.hostspec.resources.service import Service
 from chalicelib.hostspec.resources.ssh_key import SshKey
 from chalicelib.hostspec.resources.sudo_rule import SudoRule
@@ -65,6 +66,7 @@ __all__ = [
     "LxdStoragePool",
     "Mount",
     "Packages",
+    "Repository",
     "Rule",
     "Service",
     "SshKey",
