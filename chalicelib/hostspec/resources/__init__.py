@@ -34,6 +34,7 @@ from chalicelib.hostspec.resources.swap import Swap
 from chalicelib.hostspec.resources.sysctl import Sysctl
 from chalicelib.hostspec.resources.timer import Timer
 from chalicelib.hostspec.resources.timezone import Timezone
+from chalicelib.hostspec.resources.tls_certificate import TlsCertificate
 from chalicelib.hostspec.resources.unit import Unit
 from chalicelib.hostspec.resources.user import User
 from chalicelib.hostspec.resources.volume import ebs_device
@@ -75,6 +76,7 @@ __all__ = [
     "Sysctl",
     "Timer",
     "Timezone",
+    "TlsCertificate",
     "Unit",
     "User",
     "ebs_device",
