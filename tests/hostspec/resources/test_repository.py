@@ -1,14 +1,19 @@
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
 from chalicelib.errors import SpecError
+from chalicelib.hostspec import Outcome, Spec, apply
 from chalicelib.hostspec.resources import Packages, Repository
-from chalicelib.shell import command, render, script
+from chalicelib.shell import all_of, command, env, q, redirect, render, script, unless, write_to
 from chalicelib.transport import Transport
 from tests.hostspec.debs import FOLDER, Deb, put_repository
 from tests.hostspec.life import apply_well, live
 
+_SIGNED = f"{FOLDER}-signed"
+_GPG = ["gpg", "--homedir", f"{_SIGNED}/gpg", "--batch"]
+_PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 _KEY = "-----BEGIN PGP PUBLIC KEY BLOCK-----\n\nmDME\n-----END PGP PUBLIC KEY BLOCK-----\n"
 _OTHER = _KEY.replace("mDME", "mQIN")
 _GOOD = {"repository": "ours", "url": "https://example.com", "key": _KEY}
@@ -44,7 +49,9 @@ def host(machine: Transport) -> Iterator[Transport]:
     machine.run("mv /etc/apt/sources.list /srv/sources.list", check=False)
     yield machine
     machine.run("mv /srv/sources.list /etc/apt/sources.list", check=False)
-    machine.run(command("rm", "-r", FOLDER))
+    machine.run(command("rm", "-rf", FOLDER, _SIGNED))
+    # apt goes on with lists that it has checked once, whoever signs the next ones.
+    machine.run(command("find", "/var/lib/apt/lists", "-name", "_srv_debs*", "-delete"))
 
 
 @pytest.mark.lxd
@@ -56,6 +63,32 @@ def test_packages_come_from_it_in_the_same_apply(host: Transport) -> None:
 
     gone = Repository(repository="oars", absent=True)
     apply_well(host, Packages(names=("berth-oar",), absent=True), gone)
+
+
+@pytest.mark.lxd
+@pytest.mark.timeout(300)
+def test_what_is_not_signed_with_the_key_is_refused(host: Transport) -> None:
+    install = q("apt-get -qy --no-install-recommends install gnupg")
+    got = env(all_of(q("apt-get -q update"), install), DEBIAN_FRONTEND="noninteractive", PATH=_PATH)
+    host.run("mv /srv/sources.list /etc/apt/sources.list", check=False)
+    host.run(unless(redirect(q("gpg --version"), write_to("/dev/null")), got))
+    host.run("mv /etc/apt/sources.list /srv/sources.list", check=False)
+    put_repository(host, [Deb(name="berth-oar", version="1.0")], _SIGNED)
+    keys = [_made_key(host, name) for name in ("wrong", "right")]
+    signed = ["--clearsign", "-u", "right", "-o", f"{_SIGNED}/InRelease", f"{_SIGNED}/Release"]
+    host.run(command(_GPG, signed))
+
+    for key, outcome in zip(keys, (Outcome.FAILED, Outcome.DONE), strict=True):
+        ours = Repository(repository="oars", url=f"file:{_SIGNED}", key=key)
+        oar = Packages(names=("berth-oar",), needs=(ours.name,))
+        assert apply(Spec(ours, oar), host).outcomes[-1].outcome is outcome
+        apply_well(host, replace(oar, absent=True, needs=()), replace(ours, absent=True))
+
+
+def _made_key(host: Transport, name: str) -> str:
+    host.run(command("mkdir", "-p", "-m", "700", f"{_SIGNED}/gpg"))
+    host.run(command(_GPG, "--passphrase", "", "--quick-gen-key", name, "ed25519", "sign", "never"))
+    return host.run(command(_GPG, "--armor", "--export", name)).stdout.decode()
 
 
 def test_red_hat_gets_a_repo_file_and_a_key() -> None:
