@@ -3,13 +3,11 @@
 import argparse
 import getpass
 import os
-import platform
 import re
 from collections.abc import Callable
 from pathlib import Path
 
 from chalicelib.errors import NotFoundError, TransportSettingError
-from chalicelib.local import lxd_daemon
 from chalicelib.shell import Secret
 from chalicelib.transport import LocalTransport, Sudo, Transport
 
@@ -59,7 +57,7 @@ def find_host(asked: argparse.Namespace) -> Transport:
 
 def who() -> str:
     """Return who applies, for those who find a host busy."""
-    return f"{getpass.getuser()}@{platform.node()}"
+    return f"{getpass.getuser()}@{os.uname().nodename}"
 
 
 def _local_or_ssh(name: str, asked: argparse.Namespace) -> Transport:
@@ -102,6 +100,7 @@ def _identities(named: str | None) -> tuple[Secret, ...]:
 
 
 def _lxd(name: str) -> Transport:
+    from chalicelib.local import lxd_daemon
     from chalicelib.transport.lxd import LxdTarget, LxdTransport
 
     socket = lxd_daemon.find_socket()

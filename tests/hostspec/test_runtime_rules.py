@@ -21,19 +21,18 @@ MOMENT = timedelta(milliseconds=100)
 
 
 @pytest.fixture(scope="module")
-def near(machine: Transport) -> Iterator[Neighbour]:
-    with_nftables(machine)
-    with neighbour(machine) as found:
+def near(inside: Transport) -> Iterator[Neighbour]:
+    with_nftables(inside)
+    with neighbour(inside) as found:
         yield found
 
 
 @pytest.fixture
-def walled(machine: Transport, near: Neighbour) -> Iterator[Transport]:
+def walled(near: Neighbour) -> Iterator[Transport]:
     """A machine that lets in one port only."""
-    assert near.machine is machine
-    apply(Spec(Firewall(rules=(Rule(ports=(FIRST,)),))), machine)
-    yield machine
-    apply_well(machine, Firewall(absent=True))
+    apply(Spec(Firewall(rules=(Rule(ports=(FIRST,)),))), near.machine)
+    yield near.machine
+    apply_well(near.machine, Firewall(absent=True))
 
 
 def _listed(machine: Transport) -> list[tuple[str, Port]]:
@@ -179,6 +178,6 @@ def test_what_cannot_be_opened_is_refused(source: str | None, port: int) -> None
 
 
 @pytest.mark.parametrize("duration", [timedelta(0), timedelta(days=366)])
-def test_a_time_that_cannot_be_is_refused(machine: Transport, duration: timedelta) -> None:
+def test_a_time_that_cannot_be_is_refused(here: Transport, duration: timedelta) -> None:
     with pytest.raises(SpecError, match="a rule for"):
-        open_for(machine, Port(source="10.0.0.1", port=22), duration)
+        open_for(here, Port(source="10.0.0.1", port=22), duration)

@@ -21,11 +21,11 @@ THEIRS = (
 
 
 @pytest.fixture(scope="module")
-def walled(machine: Transport) -> Iterator[Transport]:
-    """A machine with nftables."""
-    with_nftables(machine)
-    yield machine
-    apply(Spec(Firewall(absent=True)), machine)
+def walled(inside: Transport) -> Iterator[Transport]:
+    """A machine with nftables, reached in a way that no rule can cut."""
+    with_nftables(inside)
+    yield inside
+    apply(Spec(Firewall(absent=True)), inside)
 
 
 @pytest.fixture(scope="module")
