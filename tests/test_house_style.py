@@ -121,7 +121,9 @@ def _defined_names(tree: ast.Module) -> set[str]:
 
 def _bound_names(tree: ast.Module) -> set[str]:
     names = _defined_names(tree)
-    for node in tree.body:
+    late = "__getattr__" in names  # what type checkers see is imported when it is first used
+    under = [node for each in tree.body if late and isinstance(each, ast.If) for node in each.body]
+    for node in [*tree.body, *under]:
         if isinstance(node, ast.Import | ast.ImportFrom):
             names |= {alias.asname or alias.name for alias in node.names}
         targets = node.targets if isinstance(node, ast.Assign) else []

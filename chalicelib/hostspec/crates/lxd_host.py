@@ -50,13 +50,10 @@ def lxd_host(
         address = IPv4Interface(gateway)
     except ValueError:
         raise SpecError(reason=f"gateway: {gateway!r} is no address with its network") from None
-    storage = {"btrfs.mount_options": "noatime,user_subvol_rm_allowed"}
-    if not device:
-        storage["size"] = f"{size_gib}GiB"
     return (
         Packages(names=("btrfs-progs", "curl", "lxd", "nftables")),
         LxdServer(config={"images.auto_update_interval": "0"}),
-        LxdStoragePool(id=pool, driver="btrfs", source=device, config=storage),
+        LxdStoragePool(id=pool, driver="btrfs", source=device, config=_storage(device, size_gib)),
         LxdNetwork(id=bridge, config=_addresses(address), description="Berth's jobs"),
         LxdProject(id=project, config=_FEATURES, description="Berth"),
         LxdProfile(
@@ -87,6 +84,11 @@ _SAFE = {
     "security.nesting": "false",
     "security.privileged": "false",
 }
+
+
+def _storage(device: str, size_gib: int) -> dict[str, str]:
+    options = {"btrfs.mount_options": "noatime,user_subvol_rm_allowed"}
+    return options if device else {**options, "size": f"{size_gib}GiB"}
 
 
 def _devices(pool: str, bridge: str) -> dict[str, dict[str, str]]:
