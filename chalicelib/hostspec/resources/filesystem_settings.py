@@ -62,6 +62,20 @@ _EXT4 = Fact(name="ext4-settings", gather=_gather_ext4, read=_read_ext4)
 """What tune2fs lists of a device, by its names; nothing where there is no ext4."""
 
 
+_OPTIONS = {
+    "reserved_percent": "-m",
+    "max_mount_count": "-c",
+    "check_interval_days": "-i",
+    "errors": "-e",
+}
+_DEFAULTS: Mapping[str, object] = {
+    "reserved_percent": 5,
+    "max_mount_count": -1,
+    "check_interval_days": 0,
+    "errors": "continue",
+}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ext4Settings(Resource):
     """Settings of an ext4 that is there. Each that is not given is left as it is.
@@ -73,7 +87,7 @@ class Ext4Settings(Resource):
         check_interval_days: after so many days it is checked at boot; 0: never for that reason.
         errors: what the kernel does when it finds an error.
 
-    It cannot be `absent`.
+    `absent` brings those that are given back to what mke2fs(8) sets, whatever their values here.
     """
 
     kind: ClassVar[str] = "ext4-settings"
@@ -87,7 +101,6 @@ class Ext4Settings(Resource):
     def __post_init__(self) -> None:
         """Refuse what cannot be."""
         check_path(self, self.device, "device")
-        check(self, not self.absent, "a filesystem has settings: it cannot be without")
         percent = self.reserved_percent
         check(self, percent is None or 0 <= percent <= _MOST_PERCENT, "reserved_percent: 0 to 50")
         count = self.max_mount_count
@@ -130,19 +143,19 @@ class Ext4Settings(Resource):
             "check_interval_days": f"{numbers['Check interval'] / _DAY.total_seconds():g}",
             "errors": _ERRORS.get(there.get("Errors behavior", ""), ""),
         }
+        if self.absent:
+            others = {name for name in self._given if fields[name] != str(_DEFAULTS[name])}
+            return {name: fields[name] for name in self._given if name in others} or None
         return {name: fields[name] for name in self._given}
 
     def actions(self) -> tuple[Node, ...]:
         """Set all that is given, at once."""
-        options: list[object] = []
-        if self.reserved_percent is not None:
-            options += ["-m", self.reserved_percent]
-        if self.max_mount_count is not None:
-            options += ["-c", self.max_mount_count]
-        if self.check_interval_days is not None:
-            options += ["-i", f"{self.check_interval_days}d"]
-        if self.errors is not None:
-            options += ["-e", self.errors]
+        aimed = {
+            name: _DEFAULTS[name] if self.absent else self._given[name] for name in self._given
+        }
+        options = [f"{_OPTIONS[name]}{value}" for name, value in aimed.items()]
+        if "check_interval_days" in aimed:
+            options[list(aimed).index("check_interval_days")] += "d"
         return (script(source_of(self.device), command("tune2fs", *options, ref("source"))),)
 
     @property
@@ -158,8 +171,8 @@ class Ext4Settings(Resource):
     def _percent(self, numbers: Mapping[str, int]) -> str:
         """Return the share that is reserved; as it is wanted if only blocks are no smaller."""
         share = 100 * numbers["Reserved block count"] / max(1, numbers["Block count"])
-        wanted = self.reserved_percent
-        near = wanted is not None and abs(share - wanted) <= _NEAR_PERCENT
+        wanted = self.reserved_percent if not self.absent else _DEFAULTS["reserved_percent"]
+        near = isinstance(wanted, int | float) and abs(share - wanted) <= _NEAR_PERCENT
         return str(wanted) if near else f"{share:.2f}"
 
 

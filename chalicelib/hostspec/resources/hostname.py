@@ -7,12 +7,11 @@ from typing import ClassVar
 
 from chalicelib.hostspec.facts import Ask, Fact, Facts
 from chalicelib.hostspec.resource import Fields, Resource, check
+from chalicelib.hostspec.resources.edits import put_line, remove_lines, with_field
 from chalicelib.shell import (
     Node,
-    all_of,
     any_of,
     command,
-    env,
     exists,
     not_,
     print_lines,
@@ -32,15 +31,11 @@ _ADDRESS = "127.0.1.1"
 _KERNEL = "/proc/sys/kernel/hostname"
 _LABEL = "[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
 _NAME = re.compile(rf"{_LABEL}(\.{_LABEL})*")
+_NAMELESS = "localhost"
+"""As systemd calls a host without a name (hostname(5))."""
 _LONGEST = 64
 """As the kernel's; a DNS name may be longer."""
 _SHOW = '$1 == "127.0.1.1" { $1 = "hosts"; print; exit }'
-_EDIT = """
-$1 == "127.0.1.1" { if (!done) print ENVIRON["berth_line"]; done = 1; next }
-{ print }
-END { if (!done) print ENVIRON["berth_line"] }
-"""
-"""Replaces the first line of the address, drops others of it, adds one where there is none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +70,7 @@ _HOSTNAME = Fact(name="hostname", gather=_gather, read=_read)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hostname(Resource):
-    """The host's name. There is one: it cannot be absent.
+    """The host's name. One without a name (`absent`) is called localhost.
 
     Attributes:
         hostname: lower case, up to 64 characters: a name (`web-1`) or one with its domain
@@ -92,7 +87,6 @@ class Hostname(Resource):
         """Refuse what cannot be."""
         good = _NAME.fullmatch(self.hostname) and len(self.hostname) <= _LONGEST
         check(self, good, f"hostname: {self.hostname!r} is no name of a host")
-        check(self, not self.absent, "a host always has one")
 
     @property
     def subject(self) -> str:
@@ -110,37 +104,35 @@ class Hostname(Resource):
     def found(self, facts: Facts) -> Fields | None:
         """The same as it is."""
         there = facts[_HOSTNAME()]
+        if not there.file and not there.hosts and (self.absent or not there.running):
+            return None
         return {"file": there.file, "running": there.running, _ADDRESS: there.hosts}
 
     def actions(self) -> tuple[Node, ...]:
         """Name it in /etc/hosts first, so that sudo always finds it; then in the file, then now."""
-        changed = env(command("awk", _EDIT, _HOSTS), berth_line=f"{_ADDRESS} {self._known_as}")
-        part = f"{_HOSTS}.berth"
-        # In a container that a runtime gave its /etc/hosts, the file is a mount: not to be renamed.
-        placed = any_of(
-            redirect(
-                q("mv -f {part} {hosts}", part=part, hosts=_HOSTS), write_to("/dev/null", fd=2)
-            ),
-            all_of(
-                redirect(q("cat {part}", part=part), write_to(_HOSTS)),
-                q("rm -f {part}", part=part),
-            ),
-        )
+        ours = with_field(1, _ADDRESS)
+        if self.absent:
+            return (
+                remove_lines(_HOSTS, ours),
+                q("rm -f {file}", file=_FILE),
+                _call_it(_NAMELESS),
+            )
         return (
             when(
                 not_(exists(_HOSTS)), redirect(print_lines("127.0.0.1 localhost"), write_to(_HOSTS))
             ),
-            q("cp -p {hosts} {part}", hosts=_HOSTS, part=part),
-            redirect(changed, write_to(part)),
-            placed,
+            put_line(_HOSTS, f"{_ADDRESS} {self._known_as}", instead_of=ours),
             place_script(_FILE, content=print_lines(self.hostname), mode=0o644, owner="root:root"),
-            any_of(
-                q("hostname {name}", name=self.hostname),
-                redirect(print_lines(self.hostname), write_to(_KERNEL)),
-            ),
+            _call_it(self.hostname),
         )
 
     @property
     def _known_as(self) -> str:
         short = self.hostname.partition(".")[0]
         return self.hostname if short == self.hostname else f"{self.hostname} {short}"
+
+
+def _call_it(name: str) -> Node:
+    """Return the command that names the running host."""
+    named = redirect(print_lines(name), write_to(_KERNEL))
+    return any_of(q("hostname {name}", name=name), named)

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from chalicelib.hostspec import names
 from chalicelib.hostspec.facts import Ask, Facts
-from chalicelib.hostspec.resource import Fields, Resource, check
+from chalicelib.hostspec.resource import Fields, Resource
 from chalicelib.hostspec.resources.lxd_facts import LXD
 from chalicelib.shell import Node, command
 
@@ -21,16 +21,13 @@ class LxdServer(Resource):
     """LXD answers and has these settings. Its package is another resource's business.
 
     Attributes:
-        config: keys and values as in `lxc config show`; others stay as they are.
+        config: keys and values as in `lxc config show`; others stay as they are. `absent` unsets
+            these keys, whatever their values.
     """
 
     kind: ClassVar[str] = "lxd server"
 
     config: Mapping[str, str] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        """Refuse what cannot be."""
-        check(self, not self.absent, "remove the package instead")
 
     @property
     def subject(self) -> str:
@@ -62,11 +59,14 @@ class LxdServer(Resource):
             return None
         config = there.get("config") or {}
         settings = {f"config.{key}": str(config.get(key, "")) for key in self.config}
+        if self.absent:
+            return {key: value for key, value in settings.items() if value} or None
         return {"api": str(there.get("api_version", "")), **settings}
 
     def actions(self) -> tuple[Node, ...]:
         """Wait until it answers, then change the settings."""
-        body = json.dumps({"config": dict(self.config)}, sort_keys=True)
+        config = dict.fromkeys(self.config, "") if self.absent else dict(self.config)
+        body = json.dumps({"config": config}, sort_keys=True)
         return (
             command("lxd", "waitready", f"--timeout={_READY_S}"),
             command("lxc", "query", "-X", "PATCH", "-d", body, "/1.0"),

@@ -49,7 +49,7 @@ _TIMEZONE = Fact(name="timezone", gather=_gather, read=_read)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timezone(Resource):
-    """The zone in which the host's programs tell the time. There is one: it cannot be absent.
+    """The zone in which the host's programs tell the time. Where it is `absent`, that is UTC.
 
     Attributes:
         zone: a name of the tz database, such as `Europe/Berlin`. The host must have its file: the
@@ -65,7 +65,6 @@ class Timezone(Resource):
     def __post_init__(self) -> None:
         """Refuse what cannot be."""
         check(self, _ZONE.fullmatch(self.zone), f"zone: {self.zone!r} is no name of a zone")
-        check(self, not self.absent, "a host always has one")
 
     @property
     def subject(self) -> str:
@@ -93,10 +92,12 @@ class Timezone(Resource):
     def found(self, facts: Facts) -> Fields | None:
         """The same as it is."""
         zone, note = facts[_TIMEZONE()]
-        return {"zone": zone, "note": note}
+        return {"zone": zone, "note": note} if zone or note else None
 
     def actions(self) -> tuple[Node, ...]:
         """Refuse a zone that the host does not know; then replace link and file in one step each."""
+        if self.absent:
+            return (command("rm", "-f", _LINK, _NOTE),)
         place, part = f"{_ZONES}/{self.zone}", f"{_LINK}.berth"
         refused = redirect(println(f"the host has no {place}: is tzdata there?"), duplicate(1, 2))
         return (

@@ -1,6 +1,8 @@
 """On this machine, as root: an unprivileged container has no loop devices."""
 
+import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +52,12 @@ def test_settings_of_ext4_are_kept(tmp_path: Path, loop: Loop, *, mounted: bool)
         assert operation(HERE, then, *around) is Operation.CHANGE
         apply_well(HERE, then, *around)
     apply_well(HERE, never, *around)
+    gone = replace(then, absent=True)
+    assert operation(HERE, gone, *around) is Operation.REMOVE
+    apply_well(HERE, gone, *around)
+    listed = HERE.run(q("tune2fs -l {device}", device=device)).text
+    assert re.search(r"Errors behavior: +Continue", listed)
+    assert re.search(r"Maximum mount count: +-1", listed)
 
 
 @pytest.mark.timeout(300)
@@ -92,7 +100,6 @@ def test_a_compression_lives(loop: Loop, tmp_path: Path) -> None:
     "wrong",
     [
         {},
-        {"absent": True, "errors": "panic"},
         {"reserved_percent": 51},
         {"max_mount_count": -2},
         {"check_interval_days": -1},

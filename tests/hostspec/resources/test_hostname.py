@@ -1,4 +1,5 @@
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -55,6 +56,20 @@ def test_a_name_that_was_changed_is_put_back(host: Transport) -> None:
         host.run(drift)
         assert operation(host, name).value == "change"
         apply_well(host, name)
+
+
+@pytest.mark.lxd
+@pytest.mark.timeout(300)
+def test_a_host_without_a_name_is_called_localhost(host: Transport) -> None:
+    name = Hostname(hostname="web-1")
+    apply_well(host, name)
+
+    assert operation(host, replace(name, absent=True)).value == "remove"
+    apply_well(host, replace(name, absent=True))
+
+    assert host.run("uname -n").text == "localhost"
+    assert "127.0.1.1" not in host.run("cat /etc/hosts").text
+    assert operation(host, name).value in {"create", "change"}
 
 
 @pytest.mark.parametrize("name", ["", "-a", "a_b", "A", "a..b", "a b", "a\nb", "a" * 65, "a.", "é"])

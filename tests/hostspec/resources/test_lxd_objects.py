@@ -137,7 +137,9 @@ def test_the_server_is_set_and_keeps_what_others_have_set(here: Transport) -> No
 
     apply_well(here, server)
     assert operation(here, LxdServer(config={"user.berth.test": "two"})) is Operation.CHANGE
-    apply_well(here, LxdServer(config={"user.berth.test": ""}))
+    gone = LxdServer(config={"user.berth.test": "any"}, absent=True)
+    assert operation(here, gone) is Operation.REMOVE
+    apply_well(here, gone)
 
 
 def test_where_there_is_no_lxd_all_is_to_be_made(machine: Transport) -> None:
@@ -148,7 +150,5 @@ def test_where_there_is_no_lxd_all_is_to_be_made(machine: Transport) -> None:
 def test_what_cannot_be_is_refused() -> None:
     with pytest.raises(SpecError, match="LXD keeps it"):
         LxdProfile(id="default", absent=True)
-    with pytest.raises(SpecError, match="remove the package"):
-        LxdServer(absent=True)
     with pytest.raises(SpecError, match="is a text in LXD"):
         LxdNetwork(id="br", config={"ipv4.nat": True})  # type: ignore[dict-item]  # as YAML has it

@@ -1,4 +1,5 @@
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -54,6 +55,14 @@ def test_what_is_no_zone_is_refused(zone: str) -> None:
         Timezone(zone=zone)
 
 
-def test_a_host_has_a_zone() -> None:
-    with pytest.raises(SpecError, match="always"):
-        Timezone(absent=True)
+@pytest.mark.lxd
+@pytest.mark.timeout(300)
+def test_a_host_without_a_zone_tells_the_time_as_utc(host: Transport) -> None:
+    tokyo = Timezone(zone="Asia/Tokyo")
+    apply_well(host, tokyo)
+
+    assert operation(host, replace(tokyo, absent=True)).value == "remove"
+    apply_well(host, replace(tokyo, absent=True))
+
+    assert host.run(q("date +%z")).stdout == b"+0000\n"
+    assert operation(host, tokyo).value == "create"
