@@ -14,7 +14,7 @@ from typing import Generic, TypeAlias, TypeVar, cast
 
 from chalicelib.errors import HostSpecError
 from chalicelib.hostspec.frames import announce, end_frames, prologue
-from chalicelib.shell import Node, close_fd, last_status, read_from, redirect, script
+from chalicelib.shell import Node, last_status, read_from, redirect, script, write_to
 
 __all__ = ["Answers", "Ask", "Fact", "Facts", "gather_script", "read_facts"]
 
@@ -73,7 +73,8 @@ def gather_script(asks: Iterable[Ask[object]], *, mark: str) -> Node:
     """
     parts = []
     for fact, subjects in _by_fact(asks):
-        quiet = redirect(fact.gather(subjects), read_from("/dev/null"), close_fd(2))
+        # Not closed: a program would get the next file that it opens as its stderr.
+        quiet = redirect(fact.gather(subjects), read_from("/dev/null"), write_to("/dev/null", fd=2))
         parts += [quiet, announce(mark, fact.name, last_status())]
     return script(*prologue(), *parts)
 
