@@ -31,19 +31,28 @@ _SSHD = {"sshd": "openssh-server", "ssh-keygen": "openssh-client"}
 """What the SSH transport is tested on, and measured with."""
 _HOST = {**_SSHD, "curl": "curl", "pgrep": "procps", "sudo": "sudo"}
 """What the hosts of the transports' tests have: this machine is one of them."""
+_DEVICES = {
+    "mkfs.btrfs": "btrfs-progs",
+    "mkfs.ext4": "e2fsprogs",
+    "mkfs.xfs": "xfsprogs",
+    "openssl": "openssl",
+}
+"""What filesystems and certificates of host specs are tested with."""
 
 _NEEDS = {
     "up": LXD_PROGRAMS,
     "build": LXD_PROGRAMS,
+    "image": LXD_PROGRAMS,
     "bench": {**LXD_PROGRAMS, **_SSHD},
     "test": {
         **LXD_PROGRAMS,
         **_SHELLS,
         **_HOST,
+        **_DEVICES,
         "chromium": "chromium",
         "chromedriver": "chromium-driver",
     },
-    "check": {"git": "git", **_SHELLS, **_HOST},
+    "check": {"git": "git", **_SHELLS, **_HOST, **_DEVICES},
 }
 _MORE_FOLDERS = ("/usr/local/sbin", "/usr/sbin", "/sbin", "/snap/bin")
 _TAIL_LINES = 8

@@ -10,7 +10,7 @@ from chalicelib.hostspec import Resource, ResourceOutcome, Spec, apply
 from chalicelib.shell import command, for_lines, output, pipe, q, ref
 from chalicelib.transport import LocalTransport
 
-__all__ = ["MIB", "Loop", "grow_loop", "loop_devices", "outcome_here", "with_programs"]
+__all__ = ["MIB", "Loop", "grow_loop", "loop_devices", "outcome_here"]
 
 MIB = 1024 * 1024
 _SMALLEST_XFS = 320 * MIB
@@ -18,16 +18,6 @@ _SMALLEST_XFS = 320 * MIB
 _HERE = LocalTransport()
 Loop = Callable[[str], str]
 """From the name of a file to a loop device of 320 MiB."""
-
-
-_PACKAGES = {"mkfs.ext4": "e2fsprogs", "mkfs.xfs": "xfsprogs", "mkfs.btrfs": "btrfs-progs"}
-
-
-def with_programs() -> None:
-    """Have the programs of all filesystems, and get the packages of those that are missing."""
-    for program, package in _PACKAGES.items():
-        if _HERE.run(q("which {program}", program=program), check=False).exit_status:
-            _HERE.run(q("apt-get install -y -q {package}", package=package))
 
 
 def outcome_here(resource: Resource) -> ResourceOutcome:
@@ -44,7 +34,6 @@ def grow_loop(device: str, size_bytes: int) -> None:
 
 def loop_devices(folder: Path) -> Iterator[Loop]:
     """Give what makes loop devices of files in a folder; unmount and detach all in the end."""
-    with_programs()
     devices: list[str] = []
 
     def make(name: str) -> str:

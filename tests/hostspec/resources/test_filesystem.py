@@ -15,17 +15,12 @@ from chalicelib.hostspec.resources.filesystem import Filesystem, FilesystemType
 from chalicelib.shell import Item, command, q
 from chalicelib.transport import LocalTransport
 from tests.hostspec.life import apply_well, live, operation
-from tests.hostspec.loops import MIB, Loop, grow_loop, loop_devices, outcome_here, with_programs
+from tests.hostspec.loops import MIB, Loop, grow_loop, loop_devices, outcome_here
 
 HERE = LocalTransport()
 ALL: tuple[FilesystemType, ...] = ("ext4", "xfs", "btrfs")
 GROWN_BYTES = 400 * MIB
 CAP_SYS_RESOURCE = 24
-
-
-@pytest.fixture(scope="module", autouse=True)
-def programs() -> None:
-    with_programs()
 
 
 @pytest.fixture
