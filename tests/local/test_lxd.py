@@ -249,7 +249,7 @@ def foreign(lxd: LxdSite) -> Iterator[LxdApi]:
 
 def test_setting_up_leaves_what_is_not_ours(foreign: LxdApi, tmp_path: Path) -> None:
     project = f"berth-test-{os.getpid()}-more"
-    images = Path(__file__).resolve().parents[2] / ".berth/state/images"
+    images = Path(__file__).resolve().parents[2] / ".berth/images"
     before = everything(foreign)
 
     facts = prepare(tmp_path, Progress(io.StringIO()), project=project, slots=1, images=images)
