@@ -164,7 +164,8 @@ def test_a_container_does_not_reach_another(containers: LxdSite) -> None:
     _, said = containers.run(SIBLING, "ip", "-j", "-4", "address", "show", "eth0")
     address = json.loads(said)[0]["addr_info"][0]["local"]
 
-    socket.create_connection((address, 8000), timeout=3).close()  # this machine may
+    # This machine may; but for seconds it may look for who had the address before.
+    socket.create_connection((address, 8000), timeout=30).close()
     assert reach(containers, address, 8000) == "refused"
 
 
