@@ -5,10 +5,14 @@ import json
 import os
 import re
 import sys
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from importlib import import_module
+from typing import Any, TypeAlias
 
-__all__ = ["command_parser", "paint", "print_json", "print_table"]
+__all__ = ["Parts", "command_parser", "paint", "print_json", "print_table", "run_part"]
+
+Parts: TypeAlias = Mapping[str, tuple[str, str]]
+"""Of a command, by name: `module:function`, and what it does."""
 
 _PAINT = re.compile(r"\x1b\[[0-9;]*m")
 _COLOURS = {"red": "31", "green": "32", "yellow": "33", "magenta": "35", "grey": "90", "bold": "1"}
@@ -26,6 +30,42 @@ def command_parser(
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
+
+
+def run_part(
+    command: str,
+    description: str,
+    parts: Parts,
+    arguments: Sequence[str],
+    *more: object,
+    examples: Sequence[str],
+) -> int:
+    """Run one part of a command, whose file is imported only then; return its exit status.
+
+    Args:
+        command: its name.
+        description: what all of its parts are about.
+        parts: by name.
+        arguments: the part's name and its arguments; else the help is shown, or they are refused.
+        more: what each part is given beside its arguments.
+        examples: of the help.
+    """
+    if not arguments or arguments[0] not in parts:
+        width = max(map(len, parts))
+        told = "\n".join(f"  {name.ljust(width)}  {text}" for name, (_, text) in parts.items())
+        parser = command_parser(command, f"{description}\n\n{told}", examples=examples)
+        parser.add_argument(
+            "what",
+            metavar="WHAT",
+            choices=list(parts),
+            help=f"one of these; ./berth {command} WHAT --help says more",
+        )
+        parser.parse_args(arguments)
+        raise AssertionError("the parser takes only the names it was given")
+    name, *rest = arguments
+    module, _, function = parts[name][0].partition(":")
+    status: int = getattr(import_module(module), function)(rest, *more)
+    return status
 
 
 def print_json(value: Any) -> None:

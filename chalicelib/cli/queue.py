@@ -3,12 +3,10 @@
 Each takes the remaining arguments, and a way to the API which it goes once the arguments are right.
 """
 
-import argparse
 from collections.abc import Callable, Sequence
-from importlib import import_module
 
 from chalicelib.cli.client import Client
-from chalicelib.cli.frame import command_parser
+from chalicelib.cli.frame import run_part
 from chalicelib.local.places import Places
 from chalicelib.local.progress import Progress
 
@@ -39,32 +37,15 @@ def _local() -> Client:
 
 def queue(arguments: Sequence[str], connect: Connect = _local) -> int:
     """Look at the queue or change it; return the exit status of what was done."""
-    if not arguments or arguments[0] not in WHATS:
-        # Nothing to do: the parser explains, and refuses what is there.
-        _parser().parse_args(arguments)
-        raise AssertionError("the parser takes only the names it was given")
-    name, *rest = arguments
-    module, _, function = WHATS[name][0].partition(":")
-    status: int = getattr(import_module(module), function)(rest, connect)
-    return status
-
-
-def _parser() -> argparse.ArgumentParser:
-    width = max(map(len, WHATS))
-    told = "\n".join(f"  {name.ljust(width)}  {text}" for name, (_, text) in WHATS.items())
-    parser = command_parser(
+    return run_part(
         "queue",
-        f"Look at the queue of the local stack, and change it.\n\n{told}",
+        "Look at the queue of the local stack, and change it.",
+        WHATS,
+        arguments,
+        connect,
         examples=[
             "./berth queue ls",
             "./berth queue show 37zz3c7doiv2cwul",
             "./berth queue rerun 37zz3c7doiv2cwul --failed",
         ],
     )
-    parser.add_argument(
-        "what",
-        metavar="WHAT",
-        choices=list(WHATS),
-        help="one of these; ./berth queue WHAT --help says more",
-    )
-    return parser
