@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from chalicelib.hostspec import names
-from chalicelib.hostspec.facts import Ask, Facts
-from chalicelib.hostspec.resource import Fields, Resource, check, named
+from chalicelib.hostspec.resource import check, named
 from chalicelib.hostspec.resources.file import File
-from chalicelib.shell import Item, Node, Secret, explain, q, render
+from chalicelib.hostspec.resources.one_file import OneFile
+from chalicelib.shell import Item, Secret, explain, q, render
 
 __all__ = ["Cron"]
 
@@ -28,7 +28,7 @@ _FOLDER = "/etc/cron.d"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Cron(Resource):
+class Cron(OneFile):
     """A command that cron(8) runs. The times are as in crontab(5), in numbers.
 
     Attributes:
@@ -81,36 +81,21 @@ class Cron(Resource):
     @property
     def provides(self) -> tuple[str, ...]:
         """Its file."""
-        return self._file.provides
+        return self.file.provides
 
     @property
     def wants(self) -> tuple[str, ...]:
         """Cron, and who runs it."""
         return (
-            *self._file.wants,
+            *self.file.wants,
             names.user(self.user),
             names.package("cron"),
             names.package("cronie"),
         )
 
-    def asks(self) -> tuple[Ask[object], ...]:
-        """What is in its file."""
-        return self._file.asks()
-
-    def wanted(self) -> Fields:
-        """Its file."""
-        return self._file.wanted()
-
-    def found(self, facts: Facts) -> Fields | None:
-        """Its file as it is."""
-        return self._file.found(facts)
-
-    def actions(self) -> tuple[Node, ...]:
-        """Write or remove its file; cron sees that by itself, within a minute."""
-        return self._file.actions()
-
     @property
-    def _file(self) -> File:
+    def file(self) -> File:
+        """Its file."""
         path = f"{_FOLDER}/{self.id}"
         shown = {
             name: value.reveal() if isinstance(value, Secret) else value

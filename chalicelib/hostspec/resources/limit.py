@@ -5,10 +5,9 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal, TypeAlias
 
 from chalicelib.hostspec import names
-from chalicelib.hostspec.facts import Ask, Facts
-from chalicelib.hostspec.resource import Fields, Resource, check
+from chalicelib.hostspec.resource import check
 from chalicelib.hostspec.resources.file import File
-from chalicelib.shell import Node
+from chalicelib.hostspec.resources.one_file import OneFile
 
 __all__ = ["Limit", "LimitItem", "LimitValue"]
 
@@ -25,7 +24,7 @@ _FOLDER = "/etc/security/limits.d"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Limit(Resource):
+class Limit(OneFile):
     """A limit, in a file of its own in /etc/security/limits.d. It is for sessions that start later.
 
     Attributes:
@@ -65,33 +64,18 @@ class Limit(Resource):
     @property
     def provides(self) -> tuple[str, ...]:
         """Its file."""
-        return self._file.provides
+        return self.file.provides
 
     @property
     def wants(self) -> tuple[str, ...]:
         """Folders above its file, and for whom it is."""
         who = self.domain.removeprefix("@")
         own = names.user(who) if who == self.domain else names.group(who)
-        return (*self._file.wants, *([] if who == "*" else [own]))
-
-    def asks(self) -> tuple[Ask[object], ...]:
-        """What is in its file."""
-        return self._file.asks()
-
-    def wanted(self) -> Fields:
-        """Its file."""
-        return self._file.wanted()
-
-    def found(self, facts: Facts) -> Fields | None:
-        """Its file as it is."""
-        return self._file.found(facts)
-
-    def actions(self) -> tuple[Node, ...]:
-        """Write or remove its file."""
-        return self._file.actions()
+        return (*self.file.wants, *([] if who == "*" else [own]))
 
     @property
-    def _file(self) -> File:
+    def file(self) -> File:
+        """Its file."""
         # No user or group has a comma in its name, so no two domains have one file.
         who = ",all" if self.domain == "*" else self.domain.replace("@", "group,")
         lines = [
