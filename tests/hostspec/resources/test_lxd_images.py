@@ -1,9 +1,5 @@
 """Images and golden containers of this machine's real LXD."""
 
-import hashlib
-import io
-import json
-import tarfile
 from pathlib import Path
 
 import pytest
@@ -17,6 +13,7 @@ from tests.hostspec.https_site import https_site
 from tests.hostspec.life import apply_well, live, operation
 from tests.hostspec.resources.lxd_names import ours
 from tests.lxd_site import LxdSite
+from tests.tiny_image import tiny_image
 
 pytestmark = [pytest.mark.lxd, pytest.mark.timeout(300)]
 
@@ -24,21 +21,10 @@ ALIAS = ours("image")
 GOLDEN = ours("gold")
 
 
-def _archive(path: Path, text: str) -> str:
-    """Make the smallest image that LXD takes; return its fingerprint."""
-    metadata = json.dumps({"architecture": "x86_64", "creation_date": 1, "properties": {"t": text}})
-    with tarfile.open(path, "w") as archive:
-        for name, content in (("metadata.yaml", metadata), ("rootfs/etc/motto", text)):
-            member = tarfile.TarInfo(name)
-            member.size = len(content)
-            archive.addfile(member, io.BytesIO(content.encode()))
-    return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
 def test_an_image_of_a_file_lives(here: Transport, lxd: LxdSite, tmp_path: Path) -> None:
     project = lxd.facts.project
     one, two = tmp_path / "one.tar", tmp_path / "two.tar"
-    prints = [_archive(one, "one"), _archive(two, "two")]
+    prints = [tiny_image(one, "one"), tiny_image(two, "two")]
 
     live(
         here,
@@ -53,7 +39,7 @@ def test_an_image_of_a_file_lives(here: Transport, lxd: LxdSite, tmp_path: Path)
 @pytest.mark.parametrize("secret", [False, True], ids=["plain", "signed"])
 def test_an_image_is_fetched_and_compared(lxd: LxdSite, tmp_path: Path, *, secret: bool) -> None:
     (tmp_path / "site").mkdir()
-    fingerprint = _archive(tmp_path / "site/image.tar", f"fetched {secret}")
+    fingerprint = tiny_image(tmp_path / "site/image.tar", f"fetched {secret}")
     with https_site(tmp_path / "site") as (url, host):
         source = f"{url}/image.tar?signature=swordfish"
         image = LxdImage(

@@ -24,6 +24,8 @@ pytestmark = [pytest.mark.lxd, pytest.mark.timeout(300), pytest.mark.usefixtures
 
 POOL, BRIDGE, ACL, PROJECT, PROFILE = map(ours, ("pool", "br", "acl", "proj", "prof"))
 
+_OTHER = '{"description": "theirs"}'
+
 
 def lxc(*words: str) -> Node:
     return command("lxc", *words)
@@ -83,7 +85,7 @@ def test_a_project_and_a_profile_live(here: Transport) -> None:
         here,
         project,
         LxdProject(id=PROJECT, config={"features.images": "false"}, description="other"),
-        drift=[lxc("project", "set", PROJECT, "user.x", "y")][:0],
+        drift=[lxc("query", "-X", "PATCH", "-d", _OTHER, f"/1.0/projects/{PROJECT}")],
     )
     live(
         here,
