@@ -179,7 +179,7 @@ def test_a_script_that_is_killed_says_what_it_did_not_come_to(
     kill = command("sh", "-c", "kill -9 $(ps -o ppid= -p $PPID)")
     spec = Spec(
         Step(path=f"{tmp_path}/one"),
-        Step(path=f"{tmp_path}/two", first=(print_text("dying"), kill, q("sleep 60"))),
+        Step(path=f"{tmp_path}/two", first=(print_text("dying"), kill, q("sleep 2"))),
         Step(path=f"{tmp_path}/three", needs=("step two",)),
     )
 
