@@ -234,9 +234,7 @@ def _is_true(value: ast.expr) -> bool:
 
 
 _WAITING_LOOPS = {
-    "chalicelib/cli/follow.py": "shows what comes; its limit begins anew at each answer",
-    "chalicelib/cli/logs.py": "waits for nothing: shows new lines until it is interrupted",
-    "chalicelib/local/emulator_main.py": "may import nothing of ours, and acts again and again",
+    "chalicelib/local/emulator_main.py": "may import nothing of ours; saves at most so often",
     "chalicelib/transport/ssm.py": "is a clock: a sleep of it ends with the run",
 }
 _WAITING_PACKAGES = ("chalicelib/wait/", "chalicelib/supervisor/")  # the latter is shipped alone
@@ -269,12 +267,7 @@ def test_transports_wait_on_a_clock_that_nobody_can_set(path: Path) -> None:
 
 _STARTERS = {
     "chalicelib/cli/bench_shell.py": "measures the transport against it",
-    "chalicelib/cli/checks.py": "pytest gets the terminal itself",
-    "chalicelib/fleet/local.py": "a supervisor has to be found by its command line at once",
-    "chalicelib/local/forge.py": "asyncio's: git stands between two ends of a socket on a loop",
-    "chalicelib/local/install.py": "pip and venv end with us, and pip holds our lock",
-    "chalicelib/local/packages.py": "a dpkg that is killed leaves the system half installed",
-    "chalicelib/local/processes.py": "daemons are children, known by their start time",
+    "chalicelib/transport/children.py": "starts what a driver must not",
     "chalicelib/transport/local.py": "is the driver",
     "chalicelib/transport/local_process.py": "is the driver's hand",
 }

@@ -9,7 +9,7 @@ from typing import Any
 from chalicelib.cli.client import Client
 from chalicelib.cli.follow import Follower, exit_status
 from chalicelib.cli.frame import command_parser, print_json
-from chalicelib.clock import Clock, SystemClock, to_ms
+from chalicelib.clock import SystemClock, to_ms
 from chalicelib.errors import LocalStackError
 from chalicelib.local.places import Places
 from chalicelib.local.progress import Progress
@@ -64,7 +64,7 @@ def build(arguments: Sequence[str]) -> int:
     try:
         ended = follower.follow(answer["pipeline"])
     except KeyboardInterrupt:
-        return _cancel(client, follower, answer["pipeline"], progress=progress, clock=clock)
+        return _cancel(client, follower, answer["pipeline"], progress=progress)
     return _report(ended, progress, as_json=asked.json)
 
 
@@ -105,13 +105,10 @@ def push_payload(
     }
 
 
-def _cancel(
-    client: Client, follower: Follower, pipeline: str, *, progress: Progress, clock: Clock
-) -> int:
+def _cancel(client: Client, follower: Follower, pipeline: str, *, progress: Progress) -> int:
     progress.note("\ncancelling; Ctrl-C again leaves it to itself")
     client.cancel(pipeline)
-    limit = clock.now() + _CANCEL_LIMIT
-    ended = follower.follow(pipeline, while_=lambda: clock.now() < limit)
+    ended = follower.follow(pipeline, limit=_CANCEL_LIMIT)
     if ended.get("state") != "ended":
         progress.note("it has not ended yet; the sweeper sees to it")
     return _INTERRUPTED

@@ -2,7 +2,6 @@
 
 import json
 import os
-import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,7 +11,7 @@ from chalicelib.errors import LocalStackError
 from chalicelib.local.package import package
 from chalicelib.local.places import ROOT
 from chalicelib.shell import command, duplicate, redirect
-from chalicelib.transport import InFolder, LocalTransport
+from chalicelib.transport import InFolder, LocalTransport, run_attached
 
 __all__ = ["check", "test"]
 
@@ -32,13 +31,16 @@ def test(arguments: Sequence[str]) -> int:
         examples=["./berth test", "./berth test tests/queue -k claim", "./berth test -m 'not lxd'"],
     )
     _, passed_on = parser.parse_known_args(arguments)
-    # Not by a transport: pytest gets the terminal itself, for its colours, its width and its debugger.
-    pytest = [sys.executable, "-m", "pytest"]
     if passed_on:
-        return min(1, subprocess.run([*pytest, *passed_on], cwd=ROOT, check=False).returncode)
+        return min(1, _pytest(*passed_on))
     static = _run_checks(quick_tests=False)
-    tested = subprocess.run([*pytest, "--cov", "--durations=15"], cwd=ROOT, check=False)
-    return 0 if static and tested.returncode == 0 else 1
+    tested = _pytest("--cov", "--durations=15")
+    return 0 if static and tested == 0 else 1
+
+
+def _pytest(*words: str) -> int:
+    """It gets the terminal itself, for its colours, its width and its debugger."""
+    return run_attached(command(sys.executable, "-m", "pytest", *words), folder=ROOT)
 
 
 def check(arguments: Sequence[str]) -> int:

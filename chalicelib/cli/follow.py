@@ -1,19 +1,26 @@
 """Follow a pipeline in a terminal: output as the container wrote it, steps as they go."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any, BinaryIO
 
 from chalicelib.cli.client import Client, LogAnswer
 from chalicelib.clock import Clock
-from chalicelib.errors import NotFoundError, StoreUnavailableError
+from chalicelib.errors import NotFoundError, NotReadyError, StoreUnavailableError
+from chalicelib.wait import WaitPolicy, did_not_raise
 
 __all__ = ["Follower", "JobView", "exit_status"]
 
 _POLL = timedelta(milliseconds=250)
-_GIVE_UP_AFTER = 240
-"""Polls in a row without an answer before giving up: a minute."""
+_ANSWER = WaitPolicy(
+    name="an answer of the API",
+    sleep=_POLL,
+    tries=240,
+    catch=StoreUnavailableError,
+    success=did_not_raise,
+)
+_END = WaitPolicy(name="the end of the pipeline", sleep=_POLL, tries=None)
 
 _MARKS = {
     "succeeded": ("✓", "32"),
@@ -63,9 +70,10 @@ class Follower:
         self._colours = colours
         self._views: dict[str, JobView] = {}
         self._waits: dict[str, str] = {}
+        self._silent = False
 
-    def follow(self, pipeline: str, *, while_: Callable[[], bool] = lambda: True) -> dict[str, Any]:
-        """Show the pipeline until it has ended, or `while_` says stop; return it as it was last.
+    def follow(self, pipeline: str, *, limit: timedelta | None = None) -> dict[str, Any]:
+        """Show the pipeline until it has ended, or the limit is over; return it as it was last.
 
         An API that is away for less than a minute is waited for.
 
@@ -73,23 +81,31 @@ class Follower:
             StoreUnavailableError: the API did not answer for a minute.
             NotFoundError: there is no such pipeline.
         """
-        silent = 0
-        last: dict[str, Any] = {}
-        while while_():
-            try:
-                last = self._client.pipeline(pipeline)
-                self._show(last)
-                silent = 0
-            except StoreUnavailableError as error:
-                silent += 1
-                if silent == 1:
-                    self._line(f"waiting for the API: {error}", "33")
-                if silent >= _GIVE_UP_AFTER:
-                    raise
-            if last.get("state") == "ended" and all(view.ended for view in self._views.values()):
-                break
-            self._clock.sleep(_POLL)
+        policy = replace(_END, timeout=limit, success=self._has_ended)
+        try:
+            return policy.wait(lambda: self._answer(pipeline), clock=self._clock)
+        except NotReadyError as over:
+            last: dict[str, Any] = over.last_value
+            return last
+
+    def _answer(self, pipeline: str) -> dict[str, Any]:
+        def shown() -> dict[str, Any]:
+            last = self._client.pipeline(pipeline)
+            self._show(last)
+            return last
+
+        last = _ANSWER.wait(shown, clock=self._clock, error_hook=self._tell_silence)
+        self._silent = False
         return last
+
+    def _tell_silence(self, error: Exception) -> None:
+        if not self._silent and isinstance(error, StoreUnavailableError):
+            self._line(f"waiting for the API: {error}", "33")
+            self._silent = True
+
+    def _has_ended(self, pipeline: Mapping[str, Any]) -> bool:
+        ended = all(view.ended for view in self._views.values())
+        return ended and pipeline.get("state") == "ended"
 
     def _show(self, pipeline: Mapping[str, Any]) -> None:
         jobs = pipeline["jobs"]

@@ -11,10 +11,11 @@ from chalicelib.local.log_lines import LogLine, read_lines
 from chalicelib.local.places import Places
 from chalicelib.local.progress import Progress
 from chalicelib.local.stack import Stack
+from chalicelib.wait import WaitPolicy
 
 __all__ = ["line_of", "logs"]
 
-_POLL = timedelta(seconds=1)
+_LINES = WaitPolicy(name="an interrupt", tries=None)
 _OVERLAP = timedelta(seconds=5)
 """How far back a follower looks again: a line may arrive after a later one of another function."""
 _LEVELS = {"WARNING": "yellow", "ERROR": "red", "CRITICAL": "red"}
@@ -52,14 +53,17 @@ def logs(arguments: Sequence[str]) -> int:
     clock = SystemClock()
     since = clock.now() - timedelta(minutes=asked.minutes)
     seen: set[str] = set()
-    while True:
+
+    def over() -> bool:
+        nonlocal since
         lines = read_lines(stack.session, stack.places.host, since=since)
         for line in lines:
             _print_new(line, seen, job=asked.job, as_json=asked.json)
-        if not asked.follow:
-            return 0
         since = max(since, clock.now() - _OVERLAP)
-        clock.sleep(_POLL)
+        return not asked.follow
+
+    _LINES.wait(over, clock=clock)
+    return 0
 
 
 def _print_new(line: LogLine, seen: set[str], *, job: str | None, as_json: bool) -> None:

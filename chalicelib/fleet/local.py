@@ -11,7 +11,6 @@ import os
 import select
 import shutil
 import signal
-import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
@@ -24,6 +23,8 @@ from chalicelib.fleet.machine import read_room
 from chalicelib.fleet.protocol import AttemptPlan
 from chalicelib.model import attempt_name
 from chalicelib.model.names import ATTEMPT_NAME
+from chalicelib.shell import command
+from chalicelib.transport import Child, start_child
 from chalicelib.wait import WaitPolicy
 
 __all__ = ["Supervisors"]
@@ -39,7 +40,7 @@ _FOUND = WaitPolicy(
     sleep=timedelta(milliseconds=1),
     timeout=timedelta(seconds=10),
 )
-_started: list[subprocess.Popen[bytes]] = []
+_started: list[Child] = []
 
 
 class Supervisors:
@@ -121,31 +122,24 @@ class Supervisors:
         return self._attempts / attempt_name(job, fence)
 
     def _spawn(self, directory: Path) -> None:
-        _started[:] = [child for child in _started if child.poll() is None]  # leaves no zombies
-        # Not by `transport.start`: only a child can be told to have ended before it was ever found.
-        with (directory / "supervisor.out").open("ab") as output:
-            child = subprocess.Popen(  # noqa: S603 (our own program, its arguments are ours)
-                ["python3", "-I", str(self._put_program()), str(directory)],  # noqa: S607 (its PATH is ours)
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                env=_ENVIRONMENT,
-                cwd="/",
-                start_new_session=True,
-            )
+        _started[:] = [child for child in _started if not child.ended()]  # leaves no zombies
+        child = start_child(
+            command("python3", "-I", self._put_program(), directory),
+            output=directory / "supervisor.out",
+            environment=_ENVIRONMENT,
+            folder=Path("/"),
+        )
         _started.append(child)
         self._wait_found(child)
 
-    def _wait_found(self, child: "subprocess.Popen[bytes]") -> None:
+    def _wait_found(self, child: Child) -> None:
         """Wait until `alive` sees it: Linux shows an empty command line for a moment after an exec.
 
         One in eight was empty right after the start (Linux 6.18, 2026-11-26). A task that looks then
         would start a second supervisor.
         """
         try:
-            _FOUND.wait(
-                lambda: _arguments(child.pid) or child.poll() is not None, clock=SteadyClock()
-            )
+            _FOUND.wait(lambda: _arguments(child.pid) or child.ended(), clock=SteadyClock())
         except NotReadyError as error:
             reason = f"supervisor {child.pid} does not start"
             raise HostUnreachableError(host=self._host, reason=reason) from error

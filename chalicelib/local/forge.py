@@ -3,14 +3,16 @@
 It only reads. Names and commits are matched against strict patterns before git sees them, and git
 reads objects, not files, so no request can reach outside a repository.
 
-Git is started by asyncio and not by a transport: it stands between two ends of a socket on the loop
-that serves them, and a transport, which waits in a thread, would hold one for each fetch.
+Git runs in threads, as transports do, and waits there while a client is slow to take what it says.
 """
 
 import asyncio
 import base64
 import re
-from collections.abc import Mapping
+import threading
+from collections.abc import AsyncIterator, Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,27 +20,37 @@ from aiohttp import web
 
 from chalicelib.local import git
 from chalicelib.local.repositories import bare_path
+from chalicelib.shell import command
+from chalicelib.transport import Chunk, LocalTransport, Result
 
 __all__ = ["forge"]
 
 _COMMIT = re.compile(r"^[0-9a-f]{40}$")
 _PROTOCOL = re.compile(r"^version=[0-9](:[a-z0-9=-]{1,40}){0,4}$")
-_CHUNK = 1 << 16
 _MAX_REQUEST = 64 << 20
 _RAW = "application/vnd.github.raw"
+_AT_ONCE = 64
+"""Fetches; the next ones wait."""
 _FOLDER = web.AppKey("folder", Path)
+_THREADS = web.AppKey("threads", ThreadPoolExecutor)
 
 
 def forge(repositories: Path) -> web.Application:
     """Return the application that serves the bare repositories below that folder."""
     app = web.Application(client_max_size=_MAX_REQUEST)
     app[_FOLDER] = repositories
+    app.cleanup_ctx.append(_threads)
     app.router.add_get("/repos/{owner}/{name}/contents/{path:.+}", _contents)
     app.router.add_get("/repos/{owner}/{name}/commits/{commit}", _commit)
     app.router.add_get("/repos/{owner}/{name}/git/ref/{ref:.+}", _reference)
     app.router.add_get("/{owner}/{name}.git/info/refs", _advertise)
     app.router.add_post("/{owner}/{name}.git/git-upload-pack", _upload_pack)
     return app
+
+
+async def _threads(app: web.Application) -> AsyncIterator[None]:
+    with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="git") as app[_THREADS]:
+        yield
 
 
 def _error(status: int, message: str) -> web.Response:
@@ -51,15 +63,14 @@ def _repository(request: web.Request) -> Path | None:
 
 
 async def _read(request: web.Request, repository: Path, *words: str) -> tuple[int, bytes]:
-    process = await asyncio.create_subprocess_exec(
-        *git.arguments(repository, *words),
-        env=git.environment(request.app[_FOLDER]),
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.DEVNULL,
-    )
-    output, _ = await process.communicate()
-    return process.returncode or 0, output
+    host = LocalTransport(environment=git.environment(request.app[_FOLDER]))
+    asked = command(*git.arguments(repository, *words))
+    done = await _in_a_thread(request, partial(host.run, asked, check=False))
+    return done.exit_status, done.stdout
+
+
+async def _in_a_thread(request: web.Request, run: Callable[[], Result]) -> Result:
+    return await asyncio.get_running_loop().run_in_executor(request.app[_THREADS], run)
 
 
 async def _contents(request: web.Request) -> web.Response:
@@ -158,36 +169,27 @@ async def _stream(
     words: tuple[str, ...],
     body: bytes,
 ) -> web.StreamResponse:
-    process = await asyncio.create_subprocess_exec(
-        *git.arguments(repository, *words),
-        env=git.environment(request.app[_FOLDER], **_protocol(request.headers)),
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.DEVNULL,
+    environment = git.environment(request.app[_FOLDER], **_protocol(request.headers))
+    loop, gone = asyncio.get_running_loop(), threading.Event()
+
+    def pass_on(chunk: Chunk) -> None:
+        if chunk.stream == "stdout":
+            asyncio.run_coroutine_threadsafe(answer.write(chunk.data), loop).result()
+
+    fetching = partial(
+        LocalTransport(environment=environment).run,
+        command(*git.arguments(repository, *words)),
+        stdin=body,
+        on_output=pass_on,
+        check=False,
+        cancel=gone,
     )
     try:
-        feeding = asyncio.create_task(_feed(process, body))
-        while process.stdout and (chunk := await process.stdout.read(_CHUNK)):
-            await answer.write(chunk)
-        await feeding
-        await answer.write_eof()
+        await _in_a_thread(request, fetching)
     finally:
-        if process.returncode is None and process.stdout and not process.stdout.at_eof():
-            process.kill()  # the client went away
-        await process.wait()
+        gone.set()  # where we are interrupted
+    await answer.write_eof()
     return answer
-
-
-async def _feed(process: asyncio.subprocess.Process, body: bytes) -> None:
-    if process.stdin is None:
-        return
-    try:
-        process.stdin.write(body)
-        await process.stdin.drain()
-    except ConnectionError:
-        return  # git had seen enough
-    finally:
-        process.stdin.close()
 
 
 def _protocol(headers: Mapping[str, str]) -> dict[str, str]:

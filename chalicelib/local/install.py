@@ -4,26 +4,27 @@ Run by the launcher before any of them exists: standard library only, and nothin
 A stamp in each environment says for which requirement files it was made; a marker says that an
 installation has begun, so that an interrupted one is made again from nothing.
 
-pip and venv are not started by a transport: what that starts has a session of its own and none of
-our open files. They have to end with us at Ctrl-C and a hang-up, and pip, if we alone are killed, to
-go on holding the lock.
+pip and venv stay in our session and have our terminal: they have to end with us at Ctrl-C and a
+hang-up, and pip, if we alone are killed, to go on holding the lock.
 """
 
 import fcntl
 import hashlib
 import os
 import shutil
-import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from typing import IO
 
 from chalicelib.errors import LocalStackError
 from chalicelib.local import packages
 from chalicelib.local.progress import Progress
+from chalicelib.shell import command
+from chalicelib.transport import run_attached
 
 __all__ = ["ENVIRONMENTS", "Environment", "is_current", "make_current", "make_ready"]
 
@@ -67,12 +68,12 @@ def make_ready(root: str, arguments: Sequence[str]) -> int:
     Returns:
         The exit status for the launcher: 0 when all is there.
     """
-    command = next((word for word in arguments if not word.startswith("-")), "")
+    asked = next((word for word in arguments if not word.startswith("-")), "")
     if {"-h", "--help"} & set(arguments):
-        command = ""
+        asked = ""
     try:
-        packages.ensure(command)
-        for environment in ENVIRONMENTS.get(command, (_PROJECT,)):
+        packages.ensure(asked)
+        for environment in ENVIRONMENTS.get(asked, (_PROJECT,)):
             if not is_current(Path(root), environment):
                 make_current(Path(root), environment, Progress())
     except LocalStackError as error:
@@ -135,13 +136,11 @@ def _create(folder: Path, progress: Progress) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     (folder / "berth-installing").touch()
+    said: list[str] = []
     with progress.step(f"making {folder.name}"):
-        made = subprocess.run(
-            [sys.executable, "-m", "venv", str(folder)], capture_output=True, text=True, check=False
-        )
-        if made.returncode:
+        if run_attached(command(sys.executable, "-m", "venv", folder), on_line=said.append):
             raise LocalStackError(
-                reason=f"{folder} could not be made: {(made.stdout + made.stderr).strip()}",
+                reason=f"{folder} could not be made: {''.join(said).strip()}",
                 cure="check the disk space and the rights on that folder, and run this again",
             )
 
@@ -155,37 +154,38 @@ def _install(root: Path, environment: Environment, progress: Progress, *, lock: 
         if line and not line.startswith("#")
     )
     python = root / environment.folder / "bin/python"
-    command = [str(python), "-m", "pip", "install", "--no-input", "--disable-pip-version-check"]
+    quiet = ["--no-input", "--disable-pip-version-check"]
     log = root / ".berth/logs/install.log"
     with progress.step(f"installing {environment.name}"), log.open("a") as record:
-        with subprocess.Popen(
-            [*command, *named],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
-            pass_fds=(lock,),  # if we are killed, pip holds the lock until it has ended
-        ) as process:
-            tail = _follow(process, record.write, total=total, progress=progress)
-        if process.returncode:
+        pip = _Pip(record, total, progress)
+        status = run_attached(
+            command(python, "-m", "pip", "install", quiet, named),
+            on_line=pip.said,
+            kept=(lock,),  # if we are killed, pip holds the lock until it has ended
+        )
+        if status:
             raise LocalStackError(
-                reason="\n  ".join([f"pip failed for {environment.name}:", *tail]),
+                reason="\n  ".join([f"pip failed for {environment.name}:", *pip.tail]),
                 cure=f"check the network and pip's configuration, then run this again; log: {log}",
             )
 
 
-def _follow(
-    process: "subprocess.Popen[str]", record: object, *, total: int, progress: Progress
-) -> list[str]:
-    tail: list[str] = []
-    seen = 0
-    for line in process.stdout or ():
-        record(line)  # type: ignore[operator]
-        tail = [*tail, line.rstrip()][-_TAIL_LINES:]
+class _Pip:
+    """What pip has said so far."""
+
+    def __init__(self, record: IO[str], total: int, progress: Progress) -> None:
+        self.tail: list[str] = []
+        self._record, self._total, self._progress = record, total, progress
+        self._seen = 0
+
+    def said(self, line: str) -> None:
+        """Take one line of it."""
+        self._record.write(line)
+        self.tail = [*self.tail, line.rstrip()][-_TAIL_LINES:]
         if line.startswith(("Collecting", "Requirement already satisfied")):
-            seen += 1
+            self._seen += 1
             name = line.removeprefix("Requirement already satisfied:").removeprefix("Collecting")
-            progress.detail(f"{min(seen, total)} of {total}: {name.split('=')[0].strip()}")
+            name = name.split("=")[0].strip()
+            self._progress.detail(f"{min(self._seen, self._total)} of {self._total}: {name}")
         elif line.startswith("Installing collected"):
-            progress.detail("unpacking")
-    return tail
+            self._progress.detail("unpacking")

@@ -6,12 +6,14 @@ there, whoever installed it, is enough.
 
 import os
 import shutil
-import subprocess
+from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
 
 from chalicelib.errors import LocalStackError
 from chalicelib.local.progress import Progress
+from chalicelib.shell import command
+from chalicelib.transport import run_attached
 
 __all__ = ["LXD_PROGRAMS", "ensure", "ensure_named", "find_program", "install_commands", "missing"]
 
@@ -64,19 +66,19 @@ def find_program(name: str) -> str | None:
     return shutil.which(name, path=path)
 
 
-def missing(command: str) -> list[str]:
-    """Return the packages that `./berth <command>` needs and this system lacks."""
-    wanted = _NEEDS.get(command, {})
+def missing(asked: str) -> list[str]:
+    """Return the packages that `./berth <asked>` needs and this system lacks."""
+    wanted = _NEEDS.get(asked, {})
     return [package for program, package in wanted.items() if not find_program(program)]
 
 
-def ensure(command: str) -> None:
-    """Install what `./berth <command>` lacks, after saying so.
+def ensure(asked: str) -> None:
+    """Install what `./berth <asked>` lacks, after saying so.
 
     Raises:
         LocalStackError: not root, or no way to install on this system; the cure says what to type.
     """
-    lacking = missing(command)
+    lacking = missing(asked)
     if lacking:
         ensure_named(lacking)
 
@@ -88,20 +90,20 @@ def ensure_named(lacking: Sequence[str]) -> None:
         LocalStackError: not root, no apt-get, or the installation failed.
     """
     typed = install_commands(lacking, lxd_is_a_snap=_lxd_is_a_snap())
-    if not all(shutil.which(command[0]) for command in typed):
+    if not all(shutil.which(words[0]) for words in typed):
         raise LocalStackError(
             reason=f"this system lacks {', '.join(lacking)}, and has no {typed[0][0]} to get them",
             cure="install LXD (5.0 or newer), btrfs-progs, debootstrap, dnsmasq, nftables and "
             "uidmap by this system's own means, or use a Debian 12 or Ubuntu 24.04 machine",
         )
     if os.geteuid() != 0:
-        said = " && ".join("sudo " + " ".join(command) for command in typed)
+        said = " && ".join("sudo " + " ".join(words) for words in typed)
         raise LocalStackError(reason=f"this system lacks {', '.join(lacking)}", cure=said)
     progress = Progress()
     progress.note(f"this system lacks {', '.join(lacking)}; installing them")
-    for command in typed:
-        with progress.step(" ".join(command[:2])):
-            _run(command, progress)
+    for words in typed:
+        with progress.step(" ".join(words[:2])):
+            _run(words, progress)
 
 
 def install_commands(lacking: Sequence[str], *, lxd_is_a_snap: bool) -> list[list[str]]:
@@ -125,36 +127,30 @@ def _lxd_is_a_snap() -> bool:
     return "ID=ubuntu" in release
 
 
-def _run(command: Sequence[str], progress: Progress) -> None:
-    if command[0] == "apt-get" and not any(Path("/var/lib/apt/lists").glob("*_Packages*")):
+def _run(words: Sequence[str], progress: Progress) -> None:
+    if words[0] == "apt-get" and not any(Path("/var/lib/apt/lists").glob("*_Packages*")):
         _call(["apt-get", "update"], progress)
-    status, _ = _call(command, progress)
-    if status and command[0] == "apt-get":  # the lists may be older than the mirror
+    status, _ = _call(words, progress)
+    if status and words[0] == "apt-get":  # the lists may be older than the mirror
         _call(["apt-get", "update"], progress)
-        status, tail = _call(command, progress)
+        status, tail = _call(words, progress)
         if status:
             raise LocalStackError(
-                reason="\n  ".join([f"{' '.join(command)} failed:", *tail]),
+                reason="\n  ".join([f"{' '.join(words)} failed:", *tail]),
                 cure="repair that (apt-get says how), then run this again",
             )
     elif status:
-        raise LocalStackError(reason=f"{' '.join(command)} failed", cure="run it by hand")
+        raise LocalStackError(reason=f"{' '.join(words)} failed", cure="run it by hand")
 
 
-def _call(command: Sequence[str], progress: Progress) -> tuple[int, list[str]]:
-    # Not by a transport, which at Ctrl-C ends all it started, by SIGKILL after two seconds: a dpkg
-    # that is killed leaves the system half installed. apt-get gets the signal itself, and ends in order.
-    process = subprocess.Popen(
-        list(command),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-        env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"},
-    )
-    tail: list[str] = []
-    for line in process.stdout or ():
-        tail = [*tail, line.rstrip()][-_TAIL_LINES:]
+def _call(words: Sequence[str], progress: Progress) -> tuple[int, list[str]]:
+    tail: deque[str] = deque(maxlen=_TAIL_LINES)
+
+    def said(line: str) -> None:
+        tail.append(line.rstrip())
         progress.detail(line)
-    return process.wait(), tail
+
+    # Attached: a dpkg that is killed leaves the system half installed. apt-get gets Ctrl-C itself,
+    # and ends in order.
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    return run_attached(command(*words), environment=environment, on_line=said), list(tail)

@@ -9,7 +9,6 @@ import hashlib
 import json
 import os
 import signal
-import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import timedelta
@@ -17,6 +16,8 @@ from pathlib import Path
 
 from chalicelib.clock import SteadyClock
 from chalicelib.errors import LocalStackError, NotReadyError
+from chalicelib.shell import command
+from chalicelib.transport import Child, start_child
 from chalicelib.wait import WaitPolicy
 
 __all__ = [
@@ -39,7 +40,7 @@ _POLL = timedelta(milliseconds=20)
 _GONE = WaitPolicy(name="the end of a process", sleep=_POLL, tries=None)
 _READY_OR_ENDED = WaitPolicy(name="a process that is ready", sleep=_POLL, tries=None)
 _TAIL_LINES = 15
-_children: dict[int, subprocess.Popen[bytes]] = {}
+_children: dict[int, Child] = {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +67,7 @@ class Daemon:
 def start_time(pid: int) -> int | None:
     """Return the start of a running process in clock ticks after boot; None when it is gone."""
     child = _children.get(pid)
-    if child is not None and child.poll() is not None:
+    if child is not None and child.ended():
         return None
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
@@ -78,7 +79,7 @@ def start_time(pid: int) -> int | None:
 
 
 def start(
-    command: Sequence[str],
+    arguments: Sequence[str],
     *,
     name: str,
     folder: Path,
@@ -86,22 +87,12 @@ def start(
     environment: Mapping[str, str],
     mark: str = "",
 ) -> Daemon:
-    """Start `command` detached, with its output appended to `log`, and record it in `folder`."""
+    """Start a program detached, with its output appended to `log`, and record it in `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
     log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("ab") as output:
-        # Not by `transport.start`: what that starts is not our child, and the id of one that ended
-        # at once could be another's before its start time is read. A missing program is raised here.
-        process = subprocess.Popen(
-            list(command),
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            env=dict(environment),
-            start_new_session=True,
-        )
-    _children[process.pid] = process
-    daemon = Daemon(name=name, pid=process.pid, started=start_time(process.pid) or 0, mark=mark)
+    child = start_child(command(*arguments), output=log, environment=environment)
+    _children[child.pid] = child
+    daemon = Daemon(name=name, pid=child.pid, started=start_time(child.pid) or 0, mark=mark)
     part = folder / f"{name}.part"
     part.write_text(json.dumps(asdict(daemon)))
     part.rename(folder / f"{name}.json")

@@ -3,6 +3,7 @@
 Drivers that need a library are imported by their files: `ssh`, `ssm`, `lxd`.
 """
 
+from chalicelib.transport.children import Child, run_attached, start_child
 from chalicelib.transport.conditions import (
     boot_id,
     port_open,
@@ -42,6 +43,7 @@ from chalicelib.transport.wrappers import (
 __all__ = [
     "AsUser",
     "Call",
+    "Child",
     "Chunk",
     "DryRun",
     "Fenced",
@@ -62,7 +64,9 @@ __all__ = [
     "boot_id",
     "port_open",
     "process_running",
+    "run_attached",
     "start",
+    "start_child",
     "wait_boot_changed",
     "wait_file",
     "wait_port",

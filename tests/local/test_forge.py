@@ -3,15 +3,21 @@
 import gzip
 import http.client
 import json
+import os
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from chalicelib.clock import SteadyClock
 from chalicelib.github.rest import RestGithub
 from chalicelib.local.repositories import import_repository
 from chalicelib.model import Source
+from chalicelib.wait import wait_for
 
 if TYPE_CHECKING:
     from tests.local.conftest import Doors
@@ -130,6 +136,57 @@ def test_a_compressed_request_is_understood(doors: "Doors", repository: Path) ->
     connection.close()
 
     assert b"PACK" in answer
+
+
+def test_git_ends_when_its_client_goes_away(
+    doors: "Doors", repository: Path, run_git: RunGit
+) -> None:
+    (repository / "large").write_bytes(os.urandom(24 << 20))
+    run_git(repository, "add", ".")
+    run_git(repository, "commit", "--quiet", "-m", "Fill the shop")
+    brought = import_repository(repository, doors.repositories)
+    want = f"want {brought.sha} no-progress\n"
+    connection = http.client.HTTPConnection("127.0.0.1", doors.forge_port, timeout=10)
+
+    connection.request(
+        "POST",
+        "/local/shop.git/git-upload-pack",
+        body=f"{len(want) + 4:04x}{want}00000009done\n".encode(),
+        headers={"Content-Type": "application/x-git-upload-pack-request"},
+    )
+    begun = connection.getresponse().read(1000)
+    running = _gits(doors.repositories)
+    connection.close()
+
+    assert begun
+    assert running
+    wait_for(
+        lambda: not _gits(doors.repositories),
+        sleep=timedelta(milliseconds=50),
+        timeout=timedelta(seconds=20),
+        clock=SteadyClock(),
+    )
+
+
+def test_more_clients_than_are_served_at_once_all_get_what_they_want(
+    doors: "Doors", repository: Path
+) -> None:
+    brought = import_repository(repository, doors.repositories)
+    path = f"/repos/local/shop/commits/{brought.sha}"
+
+    with ThreadPoolExecutor(100) as clients:
+        answers = list(clients.map(lambda _: _get(doors.forge_port, path)[0], range(100)))
+
+    assert set(answers) == {200}
+
+
+def _gits(repositories: Path) -> list[str]:
+    """The command lines of gits at work there."""
+    lines = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):  # it has ended
+            lines.append((process / "cmdline").read_bytes().decode("utf-8", "replace"))
+    return [each for each in lines if each.startswith("git\0") and str(repositories) in each]
 
 
 def test_nobody_pushes(doors: "Doors", repository: Path) -> None:
