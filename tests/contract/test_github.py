@@ -40,6 +40,7 @@ class GithubLike(BaseHTTPRequestHandler):
     """Answers the three calls as GitHub does; see the pages that `rest.py` names."""
 
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # head and body go out apart, and the body would wait 40 ms
     commits: ClassVar[set[tuple[str, str]]] = {key[:2] for key in FILES} | {BARE_COMMIT}
 
     def do_GET(self) -> None:

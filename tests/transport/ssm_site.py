@@ -27,7 +27,7 @@ _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _S = timedelta(seconds=1)
 TIMING: dict[str, Any] = {
     "poll": WaitPolicy(
-        name="result", sleep=Backoff(first=_S / 50, rate=1.3, cap=_S / 10), tries=None
+        name="result", sleep=Backoff(first=_S / 100, rate=1.3, cap=_S / 10), tries=None
     ),
     "retry": WaitPolicy(
         name="answer",
