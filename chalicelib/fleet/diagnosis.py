@@ -11,7 +11,7 @@ from chalicelib.fleet.cgroups import MemoryCounters, Owner
 from chalicelib.fleet.health import HostHealth, size_text
 from chalicelib.fleet.kernel_log import KernelLog, MemoryKill
 
-__all__ = ["Findings", "Killed", "MemoryFindings"]
+__all__ = ["Diagnosis", "Findings", "Killed", "MemoryFindings"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +98,20 @@ class MemoryFindings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Diagnosis:
+    """What is wrong with an attempt.
+
+    Attributes:
+        lost: it cannot go on: its supervisor or its container is gone, or its host is full or away.
+            A build may well go on without a process that was killed.
+        sentence: what is wrong with it, for people; empty when nothing is.
+    """
+
+    lost: bool = False
+    sentence: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Findings:
     """What a host knows of one attempt.
 
@@ -115,11 +129,16 @@ class Findings:
     memory: MemoryFindings = field(default_factory=MemoryFindings)
     health: HostHealth = field(default_factory=HostHealth)
 
+    def diagnosis(self) -> Diagnosis:
+        """Return what is wrong, and whether the attempt is lost by it."""
+        lost = self._gone() or any(self.health.full())
+        return Diagnosis(lost=lost, sentence=self.sentence())
+
     def sentence(self) -> str:
         """Return what is wrong, or the empty string when nothing is.
 
         What strains the host, and what is not known, is said only beside what is wrong with the
-        attempt: it explains, and is no reason to take a living attempt away.
+        attempt: it explains.
 
         >>> Findings(supervisor_alive=False, container="Running").sentence()
         'its supervisor is gone'
@@ -147,11 +166,13 @@ class Findings:
 
     def _beside(self) -> Iterator[str]:
         yield from self.health.strained()
-        lost = not self.supervisor_alive or self.container != "Running"
         explained = self.memory.inside or self.memory.supervisor or self.rebooted
-        if lost and not explained and self.memory.doubt:
+        if self._gone() and not explained and self.memory.doubt:
             doubt = self.memory.doubt
             yield f"whether the kernel killed anything for want of memory is not known: {doubt}"
+
+    def _gone(self) -> bool:
+        return not self.supervisor_alive or self.container != "Running"
 
 
 def _same(owner: Owner | None, wanted: Owner) -> bool:

@@ -10,7 +10,7 @@ from chalicelib.clock import Clock, SystemClock
 from chalicelib.errors import HostUnreachableError
 from chalicelib.fleet.cgroups import Owner
 from chalicelib.fleet.containers import Containers
-from chalicelib.fleet.diagnosis import Findings, MemoryFindings
+from chalicelib.fleet.diagnosis import Diagnosis, Findings, MemoryFindings
 from chalicelib.fleet.fences import Fences
 from chalicelib.fleet.health import HostHealth
 from chalicelib.fleet.local import Supervisors
@@ -99,8 +99,8 @@ class LxdHost:
             self._fences.forget({job for job, _ in found}, now=self._clock.now())
             return found
 
-    def diagnose(self, job: str, fence: int) -> str:
-        """Return what is wrong with the attempt here, or the empty string."""
+    def diagnose(self, job: str, fence: int) -> Diagnosis:
+        """Return what is wrong with the attempt here."""
         name = container_name(job, fence)
         with self._translated():
             began = self._began(job, fence)
@@ -110,7 +110,7 @@ class LxdHost:
                 rebooted=began is not None and _since_boot(began) < timedelta(0),
                 memory=self._memory(job, fence, began=began),
                 health=self.health(),
-            ).sentence()
+            ).diagnosis()
 
     def killed_in(self, job: str, fence: int) -> str:
         """Return what the kernel killed in the attempt's container, or the empty string.

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime, timedelta
 
 from chalicelib.errors import FenceLostError, HostUnreachableError, ImageMissingError
-from chalicelib.fleet.diagnosis import Findings, Killed, MemoryFindings
+from chalicelib.fleet.diagnosis import Diagnosis, Findings, Killed, MemoryFindings
 from chalicelib.fleet.health import HostHealth, Room
 from chalicelib.fleet.protocol import AttemptPlan, Instance
 
@@ -81,15 +81,15 @@ class MemoryHost:
         self._reach()
         return sorted({*self.containers, *self._directories})
 
-    def diagnose(self, job: str, fence: int) -> str:
-        """Return what is missing of the attempt, or the empty string."""
+    def diagnose(self, job: str, fence: int) -> Diagnosis:
+        """Return what is missing of the attempt."""
         self._reach()
         return Findings(
             supervisor_alive=(job, fence) in self.supervisors,
             container="Running" if (job, fence) in self.containers else "",
             memory=MemoryFindings(inside=self.killed.get((job, fence))),
             health=HostHealth(rooms=(_FULL_DISK,) if self.disk_full else ()),
-        ).sentence()
+        ).diagnosis()
 
     def killed_in(self, job: str, fence: int) -> str:
         """Return what a test has put into `killed`."""

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
+from chalicelib.fleet.diagnosis import Diagnosis
+
 __all__ = ["AttemptPlan", "ContainerLimits", "HostDriver", "Instance", "Instances"]
 
 
@@ -79,10 +81,10 @@ class HostDriver(Protocol):
         """Return (job, fence) of every container and attempt directory of ours on the host."""
         ...
 
-    def diagnose(self, job: str, fence: int) -> str:
-        """Return one sentence on why the attempt may have been lost, or the empty string.
+    def diagnose(self, job: str, fence: int) -> Diagnosis:
+        """Return whether the attempt is lost here, and one sentence on why.
 
-        Says whether the supervisor is alive, the container is there, what the kernel killed of it
+        It says whether the supervisor is alive, the container is there, what the kernel killed of it
         for want of memory (process, limit, peak), and whether the disk is full. What else strains
         the host is said only beside one of these.
         """

@@ -3,6 +3,7 @@
 from enum import StrEnum
 
 from chalicelib.errors import HostUnreachableError, LostError
+from chalicelib.fleet.diagnosis import Diagnosis
 from chalicelib.fleet.protocol import HostDriver
 from chalicelib.model import Job, JobState, Outcome
 from chalicelib.services.claim_job import claim_ready
@@ -36,7 +37,7 @@ def recover_attempt(
         fence: the attempt that was lost.
         cause: what made the caller think so, for the reason that people see.
         silent: all that the caller knows is that Step Functions heard nothing of the attempt. If
-            its host finds nothing wrong with it, or if the store was away, it is left to the
+            its host does not find it lost, or if the store was away, it is left to the
             sweeper: see `Decision.ALIVE`.
 
     Raises:
@@ -50,10 +51,12 @@ def recover_attempt(
         return Decision.STALE
     if berth.logs.get_result(job, fence) is not None:
         return _finish(berth, record)
-    wrong = _diagnosis(berth, record)
-    if silent and record.state is not JobState.LEASED and (not wrong or _store_was_away(berth)):
+    found = _diagnosis(berth, record)
+    living = not found.lost or _store_was_away(berth)
+    if silent and record.state is not JobState.LEASED and living:
         return Decision.ALIVE
-    return _take_away(berth, record, reason=f"{cause}; {wrong}" if wrong else cause)
+    reason = f"{cause}; {found.sentence}" if found.sentence else cause
+    return _take_away(berth, record, reason=reason)
 
 
 def _store_was_away(berth: Berth) -> bool:
@@ -106,15 +109,14 @@ def _driver(berth: Berth, record: Job | None) -> HostDriver | None:
     return berth.host(host) if host is not None else None
 
 
-def _diagnosis(berth: Berth, record: Job) -> str:
-    """Return what is wrong with the attempt on its host, or the empty string."""
+def _diagnosis(berth: Berth, record: Job) -> Diagnosis:
     driver = _driver(berth, record)
     if driver is None:
-        return "its host is not registered any more"
+        return Diagnosis(lost=True, sentence="its host is not registered any more")
     try:
         return driver.diagnose(record.id, record.fence)
     except HostUnreachableError as error:
-        return str(error)
+        return Diagnosis(lost=True, sentence=str(error))
 
 
 def _clear_host(berth: Berth, record: Job | None, job: str, fence: int) -> None:

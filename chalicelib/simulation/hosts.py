@@ -10,6 +10,7 @@ from itertools import count
 from typing import TypeVar
 
 from chalicelib.errors import FenceLostError, HostUnreachableError
+from chalicelib.fleet.diagnosis import Diagnosis
 from chalicelib.fleet.protocol import AttemptPlan
 from chalicelib.simulation.boundary import Boundary
 from chalicelib.simulation.supervisors import Office, Supervisor
@@ -148,12 +149,12 @@ class SimulatedDriver:
             "attempts", "", lambda: sorted({*self._machine.containers, *self._machine.directories})
         )
 
-    def diagnose(self, job: str, fence: int) -> str:
+    def diagnose(self, job: str, fence: int) -> Diagnosis:
         """See `HostDriver.diagnose`."""
 
-        def diagnose() -> str:
+        def diagnose() -> Diagnosis:
             alive = (job, fence) in self._machine.supervisors
-            return "" if alive else "its supervisor is dead"
+            return Diagnosis(lost=not alive, sentence="" if alive else "its supervisor is dead")
 
         return self._call("diagnose", f"{job}-{fence}", diagnose)
 

@@ -151,14 +151,14 @@ def test_a_healthy_attempt_has_no_diagnosis(host: HostDriver) -> None:
     host.make_container(plan_of())
     host.start_supervisor(plan_of())
 
-    assert host.diagnose(JOB, 1) == ""
+    assert host.diagnose(JOB, 1).sentence == ""
 
 
 def test_a_diagnosis_names_what_is_gone(host: HostDriver) -> None:
     host.make_container(plan_of())
 
-    assert host.diagnose(JOB, 1) == "its supervisor is gone"
-    assert host.diagnose(OTHER, 1) == "its supervisor is gone; its container is gone"
+    assert host.diagnose(JOB, 1).sentence == "its supervisor is gone"
+    assert host.diagnose(OTHER, 1).sentence == "its supervisor is gone; its container is gone"
 
 
 def test_in_a_healthy_attempt_nothing_was_killed(host: HostDriver) -> None:

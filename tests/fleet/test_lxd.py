@@ -115,14 +115,14 @@ def test_who_was_killed_for_memory_is_in_the_diagnosis(lxd: LxdSite, host: LxdHo
     said = (
         "the kernel killed python3 in it for want of memory: limit 256 MiB, peak 256 MiB, its own "
     )
-    assert host.diagnose(THIRD, 7).startswith(said)
+    assert host.diagnose(THIRD, 7).sentence.startswith(said)
 
 
 def test_a_stopped_container_is_in_the_diagnosis(lxd: LxdSite, host: LxdHost) -> None:
     host.make_container(plan_of())
     lxd.api.put("instances", NAME, "state", body={"action": "stop", "force": True})
 
-    assert host.diagnose(JOB, 1) == "its supervisor is gone; its container is stopped"
+    assert host.diagnose(JOB, 1).sentence == "its supervisor is gone; its container is stopped"
 
 
 def test_a_container_that_was_left_half_made_is_made_anew(lxd: LxdSite, host: LxdHost) -> None:

@@ -60,7 +60,7 @@ def test_process_limit_and_peak_of_a_real_kill_are_named(
     name = container_name(JOB, 1)
     owner = Owner(project=lxd.facts.project, container=name, job=JOB, fence=1)
 
-    healthy = host.diagnose(JOB, 1)
+    healthy = host.diagnose(JOB, 1).sentence
     status, _ = lxd.run(name, *TOO_MUCH)
     running = host.diagnose(JOB, 1)
     counters = read_counters(lxd.facts.project, name)
@@ -71,8 +71,9 @@ def test_process_limit_and_peak_of_a_real_kill_are_named(
     said = "the kernel killed python3 in it for want of memory: limit 64 MiB, peak 64 MiB, its own "
     assert healthy == ""
     assert status == 128 + 9
-    assert running.startswith(said)
-    assert gone.startswith(f"its supervisor is gone; its container is gone; {said}")
+    assert running.sentence.startswith(said)
+    assert (running.lost, gone.lost) == (False, True)
+    assert gone.sentence.startswith(f"its supervisor is gone; its container is gone; {said}")
     assert of_a_result.startswith(said)
     counted = MemoryFindings.of(
         KernelLog(), counters, owner=owner, supervisor=None, since=timedelta(0)
@@ -95,7 +96,7 @@ def test_a_later_attempt_is_not_told_of_the_kill_of_an_earlier_one(
     host.make_container(plan_of(JOB, 3))
     host.start_supervisor(plan_of(JOB, 3))
 
-    assert host.diagnose(JOB, 3) == ""
+    assert host.diagnose(JOB, 3).sentence == ""
 
 
 def test_a_real_full_disk_is_in_the_diagnosis(make_host: HostMaker, tmp_path: Path) -> None:
@@ -103,7 +104,7 @@ def test_a_real_full_disk_is_in_the_diagnosis(make_host: HostMaker, tmp_path: Pa
         host = make_host(state_dir=disk)
         fill(disk)
 
-        said = host.diagnose(JOB, 9)
+        said = host.diagnose(JOB, 9).sentence
 
     assert "the host's disk is full: 0 bytes of " in said
     assert "are free for the attempts' files" in said
@@ -114,7 +115,7 @@ def test_a_disk_without_inodes_is_in_the_diagnosis(make_host: HostMaker, tmp_pat
         host = make_host(state_dir=disk)
         use_up_inodes(disk)
 
-        said = host.diagnose(JOB, 9)
+        said = host.diagnose(JOB, 9).sentence
 
     assert "the host's disk is out of inodes: 0 of 32 are free for the attempts' files" in said
 

@@ -6,6 +6,7 @@ import pytest
 
 from chalicelib.clock import from_ms
 from chalicelib.errors import FenceLostError, NotFoundError, PayloadError
+from chalicelib.fleet.diagnosis import Killed
 from chalicelib.keyring.signing import Ticket, open_ticket
 from chalicelib.model import (
     Job,
@@ -232,6 +233,20 @@ def test_an_attempt_that_was_only_not_heard_of_is_left_to_its_lease(site: Site) 
 
     assert decision is Decision.ALIVE
     assert site.job(job.id).state is JobState.RUNNING
+    assert site.host.attempts() == [(job.id, 1)]
+
+
+def test_a_process_killed_for_memory_does_not_take_a_living_attempt_away(site: Site) -> None:
+    """Its build may go on without it, and the store was there all the time."""
+    for _ in range(3):
+        sweep(site.berth)
+        site.pass_time(timedelta(minutes=1))
+    job = _dispatched(site)
+    site.host.killed[job.id, 1] = Killed(process="ld")
+
+    decision = recover_attempt(site.berth, job=job.id, fence=1, cause="silent", silent=True)
+
+    assert decision is Decision.ALIVE
     assert site.host.attempts() == [(job.id, 1)]
 
 

@@ -162,7 +162,7 @@ def test_a_killed_supervisor_is_diagnosed_and_cleared(
     os.waitid(os.P_PIDFD, handle, os.WEXITED | os.WNOWAIT)
     os.close(handle)
 
-    said = host.diagnose(JOB, 1)
+    said = host.diagnose(JOB, 1).sentence
     host.remove_attempt(JOB, 1)
 
     assert said == "its supervisor is gone"
