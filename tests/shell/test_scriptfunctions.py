@@ -37,7 +37,6 @@ def test_the_examples_are_true() -> None:
         script(assign("x", output(_SAY()))),
         if_(_ASK(), [_SAY()], else_=[_SAY()]),
     ],
-    ids=str,
 )
 def test_a_choice_is_the_same_before_and_while_rendering(node: Node) -> None:
     for facts in ({"debian"}, {"alpine"}):

@@ -224,7 +224,6 @@ def test_the_unattended_plan_runs_it_once() -> None:
             "no implementation",
         ),
     ],
-    ids=str,
 )
 def test_what_is_no_command_is_refused(make: Callable[[], Command], why: str) -> None:
     with pytest.raises(SpecError, match=why):

@@ -291,7 +291,6 @@ def test_secrets_are_not_told() -> None:
         lambda: put_block("/f", f"a\n{_END}", begin=_BEGIN, end=_END),
         lambda: put_block("/f", "a", begin=_BEGIN, end=_BEGIN),
     ],
-    ids=str,
 )
 def test_what_cannot_be_written_is_refused(make: Callable[[], object]) -> None:
     with pytest.raises(ShellError):

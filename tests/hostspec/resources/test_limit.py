@@ -46,7 +46,6 @@ def test_a_session_has_its_limits(machine: Transport) -> None:
         lambda: Limit(domain="a", item="nofile", hard="unlimited"),
         lambda: Limit(domain="a", item="nofile", soft=2, hard=1),
     ],
-    ids=str,
 )
 def test_what_is_no_limit_is_refused(make: Callable[[], Limit]) -> None:
     with pytest.raises(SpecError, match="limit "):

@@ -177,7 +177,6 @@ def test_an_instance_comes_after_its_template() -> None:
         lambda: Service(unit="a*"),
         lambda: Service(unit="a", on_change="kill"),  # type: ignore[arg-type]
     ],
-    ids=str,
 )
 def test_what_is_no_service_is_refused(make: Callable[[], Service]) -> None:
     with pytest.raises(SpecError, match="service "):

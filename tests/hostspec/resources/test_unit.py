@@ -152,7 +152,6 @@ def test_what_a_package_brings_is_not_removed(machine: Transport) -> None:
         lambda: Unit(unit=NAME, sections={"Unit": [("A", "b\\")]}),
         lambda: Unit(unit=NAME, sections={"Unit": [("A", " b")]}),
     ],
-    ids=str,
 )
 def test_what_is_no_unit_is_refused(make: Callable[[], Unit]) -> None:
     with pytest.raises(SpecError, match="unit "):
