@@ -301,7 +301,7 @@ def test_commands_are_run_by_a_transport(path: Path) -> None:
 
 @pytest.mark.parametrize("name", [*_STARTERS, _STARTING_PACKAGE])
 def test_an_exception_for_a_program_has_its_reason_on_a_page(name: str) -> None:
-    page = _ROOT / "docs/decisions/0006-what-starts-programs-by-itself.md"
+    page = _ROOT / "docs/decisions/0009-programs-that-are-not-ended.md"
 
     assert f"`{name}`" in page.read_text()
 
