@@ -12,6 +12,7 @@ __all__ = ["MUTANTS", "Mutant"]
 _CHANGES = "chalicelib/queue/dynamodb_changes.py"
 _QUEUE = "chalicelib/queue/dynamodb.py"
 _RECOVER = "chalicelib/services/recover_attempt.py"
+_TENANTS = "chalicelib/queue/dynamodb_tenants.py"
 _SWEEP = "chalicelib/services/sweep.py"
 _ORPHANS = "chalicelib/services/collect_orphans.py"
 
@@ -167,7 +168,7 @@ MUTANTS = (
     ),
     Mutant(
         name="a slot is taken without room",
-        file="chalicelib/queue/dynamodb_tenants.py",
+        file=_TENANTS,
         text="condition=self._has_room() & TenantItem",
         replacement="condition=TenantItem",
     ),
@@ -187,8 +188,8 @@ MUTANTS = (
     Mutant(
         name="silence alone takes an attempt away",
         file=_RECOVER,
-        text="if silent and record.state is not JobState.LEASED and (",
-        replacement="if silent and not fence and (",
+        text="if silent and record.state is not JobState.LEASED and living",
+        replacement="if silent and not fence and living",
     ),
     Mutant(
         name="no amnesty after an outage",
@@ -242,5 +243,41 @@ MUTANTS = (
         file=_QUEUE,
         text="        absent = JobItem.pk.does_not_exist()\n        shard",
         replacement="        absent = None\n        shard",
+    ),
+    Mutant(
+        name="shards of a lowered limit merely add up to it",
+        file=_TENANTS,
+        text="return tuple(max(0, jobs - beyond) for jobs in used)",
+        replacement="return (limit, *[0] * (len(used) - 1))",
+    ),
+    Mutant(
+        name="a limit is divided over shards that have changed",
+        file=_TENANTS,
+        text="as_seen = _holds_at_most(max(held, share) if shard < kept else 0)",
+        replacement="as_seen = _holds_at_most(1000)",
+    ),
+    Mutant(
+        name="nobody settles the shares of a lowered limit",
+        file=_SWEEP,
+        text="        if tenant.shards > 1:\n",
+        replacement="        if tenant.shards > 100:\n",
+    ),
+    Mutant(
+        name="a slot is freed in the first shard alone",
+        file=_TENANTS,
+        text="key=tenant_key(job.tenant, job.shard),",
+        replacement="key=tenant_key(job.tenant),",
+    ),
+    Mutant(
+        name="a promoted job does not say its shard",
+        file=_CHANGES,
+        text="*([JobItem.shard.set(shard)] if shard else []),",
+        replacement="",
+    ),
+    Mutant(
+        name="a transaction is named by its body alone",
+        file="chalicelib/queue/dynamodb_table.py",
+        text="this_call = [next(self._transactions), self._random.uniform(0, 1), verb, request]",
+        replacement="this_call = [verb, request]",
     ),
 )

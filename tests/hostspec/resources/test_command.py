@@ -1,5 +1,6 @@
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from itertools import count
 
 import pytest
 
@@ -224,6 +225,7 @@ def test_the_unattended_plan_runs_it_once() -> None:
             "no implementation",
         ),
     ],
+    ids=count(),
 )
 def test_what_is_no_command_is_refused(make: Callable[[], Command], why: str) -> None:
     with pytest.raises(SpecError, match=why):

@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from itertools import count
 
 import pytest
 
@@ -61,6 +62,7 @@ def test_a_secret_in_the_environment_is_for_root_alone() -> None:
         lambda: Cron(id="a", run="true", environment={"A B": "c"}),
         lambda: Cron(id="a", run="true", environment={"A": 'c"'}),
     ],
+    ids=count(),
 )
 def test_what_cron_would_misread_is_refused(make: Callable[[], Cron]) -> None:
     with pytest.raises(SpecError, match="cron a"):

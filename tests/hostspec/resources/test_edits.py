@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -291,6 +292,7 @@ def test_secrets_are_not_told() -> None:
         lambda: put_block("/f", f"a\n{_END}", begin=_BEGIN, end=_END),
         lambda: put_block("/f", "a", begin=_BEGIN, end=_BEGIN),
     ],
+    ids=count(),
 )
 def test_what_cannot_be_written_is_refused(make: Callable[[], object]) -> None:
     with pytest.raises(ShellError):

@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from itertools import count
 
 import pytest
 
@@ -46,6 +47,7 @@ def test_a_session_has_its_limits(machine: Transport) -> None:
         lambda: Limit(domain="a", item="nofile", hard="unlimited"),
         lambda: Limit(domain="a", item="nofile", soft=2, hard=1),
     ],
+    ids=count(),
 )
 def test_what_is_no_limit_is_refused(make: Callable[[], Limit]) -> None:
     with pytest.raises(SpecError, match="limit "):

@@ -1,6 +1,7 @@
 import doctest
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from itertools import count
 
 import pytest
 
@@ -177,6 +178,7 @@ def test_an_instance_comes_after_its_template() -> None:
         lambda: Service(unit="a*"),
         lambda: Service(unit="a", on_change="kill"),  # type: ignore[arg-type]
     ],
+    ids=count(),
 )
 def test_what_is_no_service_is_refused(make: Callable[[], Service]) -> None:
     with pytest.raises(SpecError, match="service "):

@@ -1,6 +1,7 @@
 import doctest
 from collections.abc import Callable
 from datetime import timedelta
+from itertools import count
 
 import pytest
 
@@ -83,6 +84,7 @@ def test_a_timer_with_other_times_is_due_at_these(machine: Transport) -> None:
         lambda: Timer(id="a", run=["/a"], calendar="a\nb"),
         lambda: Timer(id="a", run=["/a"], every=HOUR, service=[("a b", "c")]),
     ],
+    ids=count(),
 )
 def test_what_is_no_timer_is_refused(make: Callable[[], Timer]) -> None:
     with pytest.raises(SpecError, match="timer "):

@@ -1,6 +1,7 @@
 import doctest
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import count
 
 import pytest
 
@@ -152,6 +153,7 @@ def test_what_a_package_brings_is_not_removed(machine: Transport) -> None:
         lambda: Unit(unit=NAME, sections={"Unit": [("A", "b\\")]}),
         lambda: Unit(unit=NAME, sections={"Unit": [("A", " b")]}),
     ],
+    ids=count(),
 )
 def test_what_is_no_unit_is_refused(make: Callable[[], Unit]) -> None:
     with pytest.raises(SpecError, match="unit "):
