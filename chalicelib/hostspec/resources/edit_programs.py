@@ -51,7 +51,7 @@ function mark(    i) {
 OPTION = (
     r"""
 function trimmed(text) {
-    sub(/^[ \t]+/, "", text)
+    sub(/^[ \t\r]+/, "", text)
     sub(/[ \t\r]+$/, "", text)
     return text
 }

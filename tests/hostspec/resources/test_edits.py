@@ -9,7 +9,7 @@ from itertools import count
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from chalicelib.errors import ShellError
@@ -181,6 +181,7 @@ def test_lines_are_removed(edit: Edit, place: Path, content: str, chosen: Lines)
 
 @settings(max_examples=60)
 @given(content=_CONTENTS, section=_SECTIONS, option=_OPTIONS, value=st.none() | _VALUES)
+@example(content="\r#", section="", option="a", value="1")
 def test_an_option_is_put_or_removed(
     edit: Edit, place: Path, content: str, section: str, option: str, value: str | None
 ) -> None:
