@@ -40,7 +40,7 @@ from chalicelib.queue.dynamodb_items import (
 )
 from chalicelib.queue.dynamodb_registry import Registry
 from chalicelib.queue.dynamodb_table import DynamoTable, Put, Refused
-from chalicelib.queue.dynamodb_tenants import Slots
+from chalicelib.queue.dynamodb_tenants import SHARD_SLOTS, Slots
 from chalicelib.queue.protocol import Admission, Lane, NewJob
 from chalicelib.queue.stamp import fair_stamp, parse_sort_key
 
@@ -55,15 +55,22 @@ _LANES_AT_ONCE = 2
 class DynamoQueue(Registry):
     """`protocol.JobQueue` over one table. Safe to share between threads and processes."""
 
-    def __init__(self, table: str | DynamoTable, *, default_limit: int) -> None:
+    def __init__(
+        self,
+        table: str | DynamoTable,
+        *,
+        default_limit: int,
+        shard_slots: int = SHARD_SLOTS,
+    ) -> None:
         """Serve the table.
 
         Args:
             table: its name, or a `DynamoTable` to share its connection, clock and accounting.
             default_limit: slots of a tenant that nobody gave a limit.
+            shard_slots: slots of one shard; see `Tenants`.
         """
         made = DynamoTable(table) if isinstance(table, str) else table
-        super().__init__(made, default_limit=default_limit)
+        super().__init__(made, default_limit=default_limit, shard_slots=shard_slots)
 
     def admit(self, job: NewJob, *, now: datetime) -> Admission:
         """Take the tenant's slot and make the job READY, or PENDING. Five write units, or two."""

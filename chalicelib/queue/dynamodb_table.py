@@ -11,6 +11,7 @@ import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import count
 from typing import Any, NamedTuple
 
 from pynamodb.connection import Connection
@@ -103,6 +104,7 @@ class DynamoTable:
         self.clock = clock or SystemClock()
         self._random = random or secrets.SystemRandom()
         self._on_write_units = on_write_units
+        self._transactions = count()
         self._connection = connection or Connection(
             connect_timeout_seconds=_CONNECT_TIMEOUT_S,
             read_timeout_seconds=_READ_TIMEOUT_S,
@@ -184,16 +186,17 @@ class DynamoTable:
     def transact(self, verb: str, *writes: Put | Change) -> tuple[Refused | None, ...] | None:
         """Apply all the writes or none: None when applied, else the refusals by position.
 
-        The token is a hash of verb and body: the same call sent again is recognised for 10 minutes
-        and any other body has another token, so nothing rests on the token alone (rule 1.4c).
+        Each call has a token of its own, by which its own repeats are recognised. A hash of the body
+        alone would do more harm than good: a tenant's limit that is changed and changed back within
+        ten minutes is the same body again, and DynamoDB would answer it without writing.
         """
         items = [
             {"Put" if isinstance(write, Put) else "Update": self._write_request(write)}
             for write in writes
         ]
         request = self._with_capacity("TransactWriteItems", {"TransactItems": items})
-        body = json.dumps([verb, request], sort_keys=True)
-        token = hashlib.sha256(body.encode()).hexdigest()[:36]
+        this_call = [next(self._transactions), self._random.uniform(0, 1), verb, request]
+        token = hashlib.sha256(json.dumps(this_call).encode()).hexdigest()[:36]
         request["ClientRequestToken"] = token
         try:
             self._call(verb, "TransactWriteItems", request)

@@ -25,7 +25,6 @@ __all__ = ["SHARD_SLOTS", "Slots", "Tenants", "shares"]
 SHARD_SLOTS = 40
 """What one item holds within a kilobyte: the unit of writing, and of its price."""
 _MAX_SHARDS = 100  # one transaction writes that many
-_MAX_LIMIT = SHARD_SLOTS * _MAX_SHARDS
 _MAX_WEIGHT = 1_000
 _ACTIVE_PARTITIONS = 8
 _EVERYTHING = 100_000
@@ -59,7 +58,7 @@ class Slots:
         return equal[zlib.crc32(job.encode()) % len(equal)]
 
 
-def shares(limit: int, used: Sequence[int]) -> tuple[int, ...]:
+def shares(limit: int, used: Sequence[int], *, shard_slots: int = SHARD_SLOTS) -> tuple[int, ...]:
     """Return each shard's share of the limit, given how many jobs each holds now.
 
     None gets room that others have taken: whatever ends in whichever shard, a slot is only taken
@@ -77,12 +76,12 @@ def shares(limit: int, used: Sequence[int]) -> tuple[int, ...]:
     beyond = sum(used) - limit
     if beyond > 0:
         return tuple(max(0, jobs - beyond) for jobs in used)
-    count = max(len(used), -(-limit // SHARD_SLOTS), 1)
+    count = max(len(used), -(-limit // shard_slots), 1)
     held = [*used, *[0] * (count - len(used))]
     left = limit - sum(held)
     kept = held
     for shard in range(count):
-        more = min(left, max(0, SHARD_SLOTS - kept[shard]))
+        more = min(left, max(0, shard_slots - kept[shard]))
         kept[shard] += more
         left -= more
     return tuple(kept)
@@ -91,10 +90,20 @@ def shares(limit: int, used: Sequence[int]) -> tuple[int, ...]:
 class Tenants:
     """Reads and writes of tenants. A part of `dynamodb.DynamoQueue`."""
 
-    def __init__(self, table: DynamoTable, *, default_limit: int) -> None:
-        """Serve the table; `default_limit` holds for tenants that nobody gave a limit."""
+    def __init__(
+        self, table: DynamoTable, *, default_limit: int, shard_slots: int = SHARD_SLOTS
+    ) -> None:
+        """Serve the table.
+
+        Args:
+            table: where the items are.
+            default_limit: holds for tenants that nobody gave a limit.
+            shard_slots: of one item. All who serve a table must agree on it; only a world too small
+                for real shards sets another.
+        """
         self._table = table
         self._default_limit = default_limit
+        self._shard_slots = shard_slots
 
     def get_tenant(self, tenant: str) -> Tenant | None:
         """Return the tenant, read consistently; None before its first job."""
@@ -141,8 +150,9 @@ class Tenants:
         Raises:
             PayloadError: the limit is not 0 to 4,000, or the weight not 1 to 1,000.
         """
-        if not 0 <= limit <= _MAX_LIMIT:
-            raise PayloadError(reason=f"a limit is 0 to {_MAX_LIMIT} slots, not {limit}")
+        largest = self._shard_slots * _MAX_SHARDS
+        if not 0 <= limit <= largest:
+            raise PayloadError(reason=f"a limit is 0 to {largest} slots, not {limit}")
         if not 1 <= weight <= _MAX_WEIGHT:
             raise PayloadError(reason=f"a weight is 1 to {_MAX_WEIGHT}, not {weight}")
         for _ in range(_ROUNDS):
@@ -154,7 +164,7 @@ class Tenants:
                     limit=limit,
                     weight=weight,
                     jobs=slots.tenant.jobs if slots else frozenset(),
-                    shards=len(_kept(shares(limit, used), used)),
+                    shards=len(_kept(self._shares(limit, used), used)),
                 )
         raise StoreUnavailableError(reason=f"tenant {tenant} changed {_ROUNDS} times meanwhile")
 
@@ -164,12 +174,16 @@ class Tenants:
         if slots is None:
             return False
         known = slots.tenant
-        if _kept(shares(known.limit, slots.used), slots.used) == slots.limits:
+        if _kept(self._shares(known.limit, slots.used), slots.used) == slots.limits:
             return False
         return self._divide(tenant, slots.used, limit=known.limit, weight=known.weight)
 
+    def _shares(self, limit: int, used: Sequence[int]) -> tuple[int, ...]:
+        return shares(limit, used, shard_slots=self._shard_slots)
+
     def _divide(self, tenant: str, used: Sequence[int], *, limit: int, weight: int) -> bool:
-        changes = _limit_changes(tenant, used, limit=limit, weight=weight)
+        divided = self._shares(limit, used)
+        changes = _limit_changes(tenant, used, divided, limit=limit, weight=weight)
         if len(changes) == 1:
             return not isinstance(self._table.update("put_tenant_limit", changes[0]), Refused)
         return self._table.transact("put_tenant_limit", *changes) is None
@@ -201,7 +215,7 @@ class Tenants:
 
     def _created(self, tenant: str) -> Slots:
         """Return a new tenant's slots; whoever else creates it meanwhile makes the same."""
-        if self._default_limit > SHARD_SLOTS:
+        if self._default_limit > self._shard_slots:
             self.put_tenant_limit(tenant, limit=self._default_limit)
             slots = self._slots(tenant)
         else:
@@ -237,9 +251,10 @@ class Tenants:
         return room
 
 
-def _limit_changes(tenant: str, used: Sequence[int], *, limit: int, weight: int) -> list[Change]:
+def _limit_changes(
+    tenant: str, used: Sequence[int], divided: Sequence[int], *, limit: int, weight: int
+) -> list[Change]:
     """Return the writes that divide the limit: one for each shard, the first with the rest."""
-    divided = shares(limit, used)
     kept = len(_kept(divided, used))
     whole = [
         TenantItem.total.set(limit),

@@ -72,6 +72,7 @@ class History:
         skewed: whether the clocks of this world differ.
         healed_ms: when it healed.
         outage: the store's last one.
+        given_up: attempts whose execution was told of an error, and not merely of silence.
         units: write units of the dearest call, by verb.
     """
 
@@ -98,6 +99,7 @@ class History:
     skewed: bool = False
     healed_ms: int | None = None
     outage: Outage = field(default_factory=Outage)
+    given_up: set[tuple[str, int]] = field(default_factory=set)
     _digest: "hashlib._Hash" = field(default_factory=hashlib.sha256)
 
     def note(self, at_ms: int, actor: str, what: str) -> None:

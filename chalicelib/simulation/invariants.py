@@ -72,26 +72,35 @@ _FIRST = {JobState.READY.value, JobState.PENDING.value, JobState.DONE.value}
 
 
 def s01_limits(now: Snapshot, history: History) -> _Found:
-    """A slot is taken only while its tenant has room: fewer jobs than the limit in force then."""
+    """A slot is taken only while its tenant has room: fewer jobs in all its shards than its limit."""
     for before, after in history.last.tenants:
         if not after.jobs - (before.jobs if before else frozenset()):
             continue
-        shards = [row for row in now.tenants.values() if row.id == after.id]
-        held, limit = sum(len(row.jobs) for row in shards), sum(row.limit for row in shards)
+        shards = now.shards_of(after.id)
+        held, limit = sum(len(row.jobs) for row in shards), shards[0].total
         if held > limit:
             yield after.id, f"took a slot and holds {held} of {limit}"
 
 
 def s02_slots(now: Snapshot, history: History) -> _Found:
-    """A tenant's set is exactly its jobs that are READY, LEASED, RUNNING or CANCELLING."""
+    """A tenant's set is its jobs that are READY, LEASED, RUNNING or CANCELLING, each in its shard.
+
+    The first shard counts at least as many shards as hold jobs: nobody looks into further ones.
+    """
     del history
-    held: dict[str, list[str]] = {row.id: [] for row in now.tenants.values()}
-    for row in now.tenants.values():
-        held[row.id] += row.jobs
-    for tenant, jobs in held.items():
-        due = {job.id for job in now.jobs.values() if job.tenant == tenant and job.state in _HOLDS}
-        if len(jobs) != len(set(jobs)) or set(jobs) != due:
-            yield tenant, f"holds {sorted(jobs)}, due are {sorted(due)}"
+    for tenant in {row.id: None for row in now.tenants.values()}:
+        shards = now.shards_of(tenant)
+        held = sorted((job, row.shard) for row in shards for job in row.jobs)
+        due = sorted(
+            (job.id, job.shard)
+            for job in now.jobs.values()
+            if job.tenant == tenant and job.state in _HOLDS
+        )
+        if held != due:
+            yield tenant, f"holds {held}, due are {due}"
+        for row in shards[shards[0].shards :]:
+            if row.jobs:
+                yield tenant, f"has jobs in shard {row.shard} of {shards[0].shards}"
 
 
 def s03_index(now: Snapshot, history: History) -> _Found:
@@ -295,7 +304,10 @@ def l8_outage(now: Snapshot, history: History) -> _Found:
     for before, after in write.jobs:
         if before is None or (before.id, before.fence) not in outage.kept_running:
             continue
-        told = history.results.get((before.id, before.fence))
+        attempt = (before.id, before.fence)
+        if attempt in history.given_up:
+            continue  # its dispatcher failed, as far as anybody knows: no matter of the outage
+        told = history.results.get(attempt)
         if _moves(before, after, _RUNNING, _READY) and told is None:
             passed_s = (write.at_ms - outage.ended_ms) // 1000
             yield before.id, f"attempt {before.fence} was taken away {passed_s} s after the outage"

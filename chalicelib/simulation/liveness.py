@@ -110,8 +110,8 @@ def waiting_with_room(now: Snapshot, unix_ms: int) -> set[str]:
 
 
 def _tenant_has_room(now: Snapshot, tenant: str) -> bool:
-    shards = [row for row in now.tenants.values() if row.id == tenant]
-    return sum(len(row.jobs) for row in shards) < sum(row.limit for row in shards)
+    shards = now.shards_of(tenant)
+    return bool(shards) and sum(len(row.jobs) for row in shards) < shards[0].total
 
 
 def l5_attempts(now: Snapshot, history: History, remains: Remains) -> _Found:

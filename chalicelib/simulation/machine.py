@@ -20,6 +20,8 @@ __all__ = ["Execution", "StateMachine"]
 _ASL = Path(__file__).parents[2] / "stepfunctions" / "run_job.asl.json"
 _SECOND_MS = 1000
 _CALLBACK = ".waitForTaskToken"
+_OWN_ERRORS = "States."
+"""How the machine's own errors begin: time-outs, by which it knows nothing but silence."""
 
 Handler = Callable[[Mapping[str, Any]], Any]
 
@@ -131,6 +133,8 @@ class StateMachine:
             ended = self._retried(execution, state, event)
             if execution.status != "RUNNING":
                 return
+            if ended.error and not ended.error.startswith(_OWN_ERRORS):
+                self._boundary.history.given_up.add((execution.job, execution.fence))
             name, failed = _after(state, ended)
             if failed:
                 execution.status = "FAILED"

@@ -72,7 +72,8 @@ class People:
     def _change_limit(self) -> None:
         world = self._world
         tenant = world.random.choice(TENANTS)
-        for limit in (world.random.choice((0, 1)), world.random.choice((1, 3))):
+        # Where a shard has one or two slots, these cross that, up and down, below what runs too.
+        for limit in (world.random.choice((0, 1, 2)), world.random.choice((1, 3, 5))):
             self._limit(tenant, limit)
             world.engine.pause(world.random.randint(*_PAUSE_MS))
 

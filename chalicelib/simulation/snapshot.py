@@ -40,6 +40,7 @@ class JobRow(NamedTuple):
     host: str
     pipeline: str
     partition: str
+    shard: str
     outcome: str
     reason: str
     lease_ms: int
@@ -47,12 +48,25 @@ class JobRow(NamedTuple):
 
 
 class TenantRow(NamedTuple):
-    """One shard of a tenant."""
+    """One shard of a tenant.
+
+    Attributes:
+        id: the tenant's.
+        shard: its number; "0" is the first, whose key has none.
+        jobs: those that hold a slot here.
+        limit: the share of this shard.
+        total: the whole limit; only the first shard says it.
+        shards: how many there are; only the first shard says it.
+        partition: in the index.
+        size: of the item, in bytes.
+    """
 
     id: str
     shard: str
     jobs: frozenset[str]
     limit: int
+    total: int
+    shards: int
     partition: str
     size: int
 
@@ -138,6 +152,11 @@ class Snapshot:
     pools: dict[str, PoolRow] = field(default_factory=dict)
     whole: bool = False
 
+    def shards_of(self, tenant: str) -> list[TenantRow]:
+        """Return the tenant's shards, the first one first."""
+        shards = [row for row in self.tenants.values() if row.id == tenant]
+        return sorted(shards, key=lambda row: int(row.shard))
+
     def put(self, pk: str, row: Row) -> Row | None:
         """Keep the row, jobs and pipelines by id, all else by key; return the one before."""
         match row:
@@ -172,12 +191,14 @@ def _swap(shelf: dict[str, R], key: str, row: R) -> R | None:
 
 def _tenant(name: str, raw: Raw, default_limit: int) -> TenantRow:
     tenant, _, shard = name.partition("#")
-    limit = raw.get("lim")
+    limit = _number(raw, "lim", default_limit)
     return TenantRow(
         id=tenant,
-        shard=shard,
+        shard=shard or "0",
         jobs=frozenset(raw["r"]["M"]),
-        limit=int(limit["N"]) if limit else default_limit,
+        limit=limit,
+        total=_number(raw, "tl", limit),
+        shards=_number(raw, "sn", 1),
         partition=_text(raw, "q"),
         size=_size(raw),
     )
@@ -209,12 +230,10 @@ def _group(name: str, raw: Raw) -> GroupRow:
 
 
 def _pool(name: str, raw: Raw) -> PoolRow:
-    closed = raw.get("cu")
-    return PoolRow(id=name, paused="ps" in raw, closed_until_ms=int(closed["N"]) if closed else 0)
+    return PoolRow(id=name, paused="ps" in raw, closed_until_ms=_number(raw, "cu", 0))
 
 
 def _job(name: str, raw: Raw) -> JobRow:
-    lease = raw.get("lu")
     return JobRow(
         id=name,
         state=raw["st"]["S"],
@@ -225,9 +244,10 @@ def _job(name: str, raw: Raw) -> JobRow:
         host=_text(raw, "hn"),
         pipeline=raw["pl"]["S"],
         partition=_text(raw, "q"),
+        shard=str(_number(raw, "sh", 0)),
         outcome=_text(raw, "out"),
         reason=_text(raw, "rs"),
-        lease_ms=int(lease["N"]) if lease else 0,
+        lease_ms=_number(raw, "lu", 0),
         size=_size(raw),
     )
 
@@ -235,6 +255,11 @@ def _job(name: str, raw: Raw) -> JobRow:
 def _text(raw: Raw, name: str) -> str:
     value = raw.get(name)
     return str(value["S"]) if value else ""
+
+
+def _number(raw: Raw, name: str, default: int) -> int:
+    value = raw.get(name)
+    return int(value["N"]) if value else default
 
 
 def _size(raw: Raw) -> int:

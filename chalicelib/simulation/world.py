@@ -17,6 +17,7 @@ from chalicelib.keyring.signing import Ticket, open_ticket
 from chalicelib.model import Host, Report, Result
 from chalicelib.queue.dynamodb import DynamoQueue
 from chalicelib.queue.dynamodb_pipelines import DynamoPipelines
+from chalicelib.queue.dynamodb_tenants import SHARD_SLOTS
 from chalicelib.services.context import Berth, Policy
 from chalicelib.services.dispatch_attempt import dispatch_attempt
 from chalicelib.services.end_attempt import end_attempt
@@ -44,6 +45,8 @@ _WORST_SKEWS_MS = (0, 0, 0, 1_000, 60_000)
 _SILENCE = {"States.HeartbeatTimeout", "States.Timeout"}
 _SLIGHT_SKEW_MS = 1_000
 _WEIGHTS = ((75, 15, 10), (30, 10, 60))
+_SHARD_SLOTS = (SHARD_SLOTS, SHARD_SLOTS, 1, 2)
+"""Of one shard: nobody is sharded, everybody from the start, or who is given more than two slots."""
 _LONGEST_LAGS_MS = (0, 1_000, 30_000)
 
 
@@ -57,6 +60,7 @@ class Climate:
         weights: of builds that succeed, fail, end for an infrastructure reason.
         builds_short: whether builds take seconds from the start.
         slots: of each host.
+        shard_slots: of one shard of a tenant.
     """
 
     worst_skew_ms: int = 0
@@ -64,6 +68,7 @@ class Climate:
     weights: tuple[int, int, int] = (1, 0, 0)
     builds_short: bool = True
     slots: int = 2
+    shard_slots: int = SHARD_SLOTS
 
     @classmethod
     def drawn(cls, random: Random) -> "Climate":
@@ -74,6 +79,7 @@ class Climate:
             weights=random.choice(_WEIGHTS),
             builds_short=False,
             slots=random.choice((1, 2)),
+            shard_slots=random.choice(_SHARD_SLOTS),
         )
 
 
@@ -132,17 +138,19 @@ class World:
             weights=climate.weights,
         )
         self.hosts: dict[str, Machine] = {}
-        self.berth = self._make_berth(planner)
+        self.berth = self._make_berth(planner, shard_slots=climate.shard_slots)
 
     def add_host(self, name: str) -> Machine:
         """Switch on a machine of that name. It still has to be registered."""
         self.hosts[name] = Machine(name, self.boundary, self._office)
         return self.hosts[name]
 
-    def _make_berth(self, planner: Planner) -> Berth:
+    def _make_berth(self, planner: Planner, *, shard_slots: int) -> Berth:
         nonces = count()
         return Berth(
-            queue=DynamoQueue(self.store.table, default_limit=DEFAULT_LIMIT),
+            queue=DynamoQueue(
+                self.store.table, default_limit=DEFAULT_LIMIT, shard_slots=shard_slots
+            ),
             pipelines=DynamoPipelines(self.store.table),
             logs=SimulatedLogs(self.boundary),
             github=self.github,

@@ -114,6 +114,16 @@ def test_a_limit_of_few_slots_gives_up_the_further_items_once_they_are_empty(
     assert admit(queue, 11, first=60).count(Admission.READY) == 10
 
 
+def test_a_large_limit_that_is_changed_and_changed_back_holds_again(queue: JobQueue) -> None:
+    """The third change is the first one's very request, and must not be taken for its repeat."""
+    queue.put_tenant_limit("acme", limit=80)
+    queue.put_tenant_limit("acme", limit=10)
+
+    queue.put_tenant_limit("acme", limit=80)
+
+    assert tenant(queue) == Tenant(id="acme", limit=80, shards=2)
+
+
 def test_a_default_above_one_items_worth_is_exact_too(
     make_queue: Callable[[int], JobQueue],
 ) -> None:

@@ -28,6 +28,7 @@ def job(**changes: Any) -> JobRow:
         host="h1",
         pipeline="p",
         partition="",
+        shard="0",
         outcome="",
         reason="",
         lease_ms=1,
@@ -50,7 +51,16 @@ def done(**changes: Any) -> JobRow:
 
 def tenant(*jobs: str, **changes: Any) -> TenantRow:
     """Return a tenant of two slots that holds these jobs."""
-    sound = TenantRow(id="7", shard="", jobs=frozenset(jobs), limit=2, partition="A#1", size=100)
+    sound = TenantRow(
+        id="7",
+        shard="0",
+        jobs=frozenset(jobs),
+        limit=2,
+        total=2,
+        shards=1,
+        partition="A#1",
+        size=100,
+    )
     return sound._replace(**changes)
 
 

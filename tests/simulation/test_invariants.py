@@ -24,9 +24,9 @@ def s1_a_slot_beyond_the_limit() -> Case:
 
 
 def s1_a_slot_beyond_the_limit_in_another_shard() -> Case:
-    first, second = tenant("b", "c", limit=2), tenant(JOB, shard="1", limit=0)
+    first, second = tenant("b", "c", shards=2), tenant(JOB, shard="1", limit=1)
     now = snapshot(tenants=[first, second], hosts=[])
-    return now, history(tenants=((tenant(shard="1", limit=0), second),))
+    return now, history(tenants=((tenant(shard="1", limit=1), second),))
 
 
 def s2_a_slot_of_nobody() -> Case:
@@ -40,6 +40,16 @@ def s2_a_job_without_its_slot() -> Case:
 def s2_a_slot_in_two_shards() -> Case:
     shards = [tenant(JOB), tenant(JOB, shard="1")]
     return snapshot(job(), tenants=shards, hosts=[host()]), history()
+
+
+def s2_a_slot_in_another_shard_than_the_job_says() -> Case:
+    shards = [tenant(shards=2), tenant(JOB, shard="1")]
+    return snapshot(job(), tenants=shards, hosts=[host()]), history()
+
+
+def s2_a_slot_in_a_shard_that_nobody_looks_into() -> Case:
+    shards = [tenant(), tenant(JOB, shard="1")]
+    return snapshot(job(shard="1"), tenants=shards, hosts=[host()]), history()
 
 
 def s3_a_running_job_in_the_index() -> Case:
