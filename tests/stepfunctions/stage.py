@@ -222,8 +222,8 @@ class Attempt(Execution):
         return self.stage.functions.calls(self.job, role)
 
     def wait_token(self) -> str:
-        """Return the task token, once the dispatching function has it."""
-        event = wait_until("the dispatch", lambda: self.calls("DispatchAttempt"))[0]
+        """Return the task token, once the dispatching function has it: of its last try."""
+        event = wait_until("the dispatch", lambda: self.calls("DispatchAttempt"))[-1]
         return str(event["task_token"])
 
     def succeed(self) -> None:

@@ -21,6 +21,7 @@ _FILES = sorted((_ROOT / "stepfunctions").glob("*.asl.json"))
 
 # Which policy each task's calls follow. A task that is not here must not retry.
 _POLICIES: dict[tuple[str, str], list[RetryPolicy]] = {
+    ("run_job", "DispatchAttempt"): [STORE_CALL],
     ("run_job", "FinishJob"): [STORE_CALL],
     ("run_job", "RecoverAttempt"): [HOST_CALL],
 }
@@ -118,7 +119,7 @@ def test_every_call_waits_as_its_policy_says(file: Path, states: dict[str, State
 
 def test_numbers_are_written_as_validators_want_them(file: Path) -> None:
     """`2 == 2.0` in Python, so the comparison of policies would not see it."""
-    assert re.findall(r'"BackoffRate": (\S+?),', file.read_text()) == ["2.0", "2.0"]
+    assert set(re.findall(r'"BackoffRate": (\S+?),', file.read_text())) == {"2.0"}
 
 
 def test_the_template_supplies_every_substitution(file: Path) -> None:

@@ -44,7 +44,7 @@ def with_waits(*, heartbeat_s: int = 90, timeout_s: int = 21600) -> Definition:
 def with_quick_retries() -> Definition:
     """Two retries, about a second apart: whole seconds are the least that the language has."""
     definition = load_definition()
-    for state in ("FinishJob", "RecoverAttempt"):
+    for state in ("DispatchAttempt", "FinishJob", "RecoverAttempt"):
         for retry in definition["States"][state]["Retry"]:
             retry |= {"BackoffRate": 1.0, "MaxAttempts": 2}
     return definition
@@ -120,7 +120,6 @@ def test_a_result_may_come_before_dispatch_has_returned(stage: Stage) -> None:
         ("HostUnreachableError", {"host": "h1", "reason": "connection refused"}),
         ("FenceLostError", {"job": "j", "fence": 1}),
         ("ImageMissingError", {"host": "h1", "image": "base", "reason": "not found"}),
-        ("StoreUnavailableError", {"reason": "throttled"}),
         ("NotFoundError", {"reason": "no spec"}),
         ("KeyError", {}),
     ],
@@ -209,6 +208,30 @@ def test_a_result_that_is_sent_twice_finishes_once(stage: Stage) -> None:
     assert refusal(stage.sfn.send_task_success, taskToken=token, output="{}") is not None
     assert attempt.states() == ["DispatchAttempt", "FinishJob"]
     assert len(attempt.calls("FinishJob")) == 1
+
+
+def test_a_dispatch_that_the_store_did_not_answer_is_tried_again(stage: Stage) -> None:
+    """It costs no attempt. Each try may wait for a token of its own; the last one counts."""
+    fault = {"raise": "StoreUnavailableError", "facts": {"reason": "throttled"}}
+    attempt = stage.start({"DispatchAttempt": [fault] * 2}, definition=with_quick_retries())
+
+    wait_until("the third try", lambda: len(attempt.calls("DispatchAttempt")) == 3)
+    attempt.succeed()
+    ended = attempt.wait_ended()
+
+    calls = attempt.calls("DispatchAttempt")
+    assert ended["status"] == "SUCCEEDED"
+    assert attempt.states() == ["DispatchAttempt", "FinishJob"]
+    assert calls[0] | {"task_token": ""} == calls[2] | {"task_token": ""}
+
+
+def test_a_dispatch_that_the_store_never_answers_is_recovered(stage: Stage) -> None:
+    fault = {"raise": "StoreUnavailableError", "facts": {"reason": "throttled"}}
+    attempt = stage.start({"DispatchAttempt": [fault] * 9}, definition=with_quick_retries())
+
+    assert_recovered(attempt, error="StoreUnavailableError")
+
+    assert len(attempt.calls("DispatchAttempt")) == 3
 
 
 @pytest.mark.parametrize(
