@@ -18,6 +18,7 @@ from chalicelib.local.emulator import Emulator, account_environment
 from chalicelib.local.lxd import prepare, remove_project, shut_down
 from chalicelib.local.ports import free_port
 from chalicelib.local.progress import Progress
+from tests.kernel_machine import KernelTransport, kernel_machine
 from tests.lxd_site import LxdSite
 
 # A change must not be refused for an example that it did not bring: where it is judged, the examples
@@ -85,6 +86,13 @@ def data_table(aws_account: Mapping[str, str]) -> str:
         "CreateTable", {"TableName": name, **{key: declared[key] for key in taken}}
     )
     return name
+
+
+@pytest.fixture(scope="session")
+def kernel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KernelTransport]:
+    """A machine with a kernel of its own, for what no container may do."""
+    with kernel_machine(tmp_path_factory.mktemp("kernel")) as machine:
+        yield machine
 
 
 _LXD_STATE = _ROOT / ".berth/state"

@@ -41,6 +41,9 @@ _DEVICES = {
 }
 """What filesystems and certificates of host specs are tested with."""
 
+_KERNEL = {"linux.uml": "user-mode-linux", "modprobe": "kmod"}
+"""A kernel as a program: what no container may do is tested on it."""
+
 _NEEDS = {
     "up": LXD_PROGRAMS,
     "build": LXD_PROGRAMS,
@@ -51,10 +54,11 @@ _NEEDS = {
         **_SHELLS,
         **_HOST,
         **_DEVICES,
+        **_KERNEL,
         "chromium": "chromium",
         "chromedriver": "chromium-driver",
     },
-    "check": {"git": "git", **_SHELLS, **_HOST, **_DEVICES},
+    "check": {"git": "git", **_SHELLS, **_HOST, **_DEVICES, **_KERNEL},
 }
 _MORE_FOLDERS = ("/usr/local/sbin", "/usr/sbin", "/sbin", "/snap/bin")
 _TAIL_LINES = 8

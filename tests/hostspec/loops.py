@@ -8,7 +8,7 @@ from pathlib import Path
 from chalicelib.errors import CommandFailedError
 from chalicelib.hostspec import Resource, ResourceOutcome, Spec, apply
 from chalicelib.shell import command, for_lines, output, pipe, q, ref
-from chalicelib.transport import LocalTransport
+from chalicelib.transport import LocalTransport, Transport
 
 __all__ = ["MIB", "Loop", "grow_loop", "loop_devices", "outcome_here"]
 
@@ -25,11 +25,11 @@ def outcome_here(resource: Resource) -> ResourceOutcome:
     return apply(Spec(resource), _HERE, lock_wait=timedelta(minutes=1)).outcomes[0]
 
 
-def grow_loop(device: str, size_bytes: int) -> None:
+def grow_loop(device: str, size_bytes: int, *, host: Transport = _HERE) -> None:
     """Make a loop device larger, as a volume of EBS grows."""
     file = output(q("losetup --noheadings -O BACK-FILE {device}", device=device))
-    _HERE.run(q("truncate -s {size} {file}", size=size_bytes, file=file))
-    _HERE.run(q("losetup -c {device}", device=device))
+    host.run(q("truncate -s {size} {file}", size=size_bytes, file=file))
+    host.run(q("losetup -c {device}", device=device))
 
 
 def loop_devices(folder: Path) -> Iterator[Loop]:

@@ -164,7 +164,8 @@ class KernelModule(Resource):
     def _options(self) -> File:
         words = " ".join(f"{name}={value}" for name, value in self.options.items())
         return File(
-            path=f"/etc/modprobe.d/berth-{self.subject}.conf",
+            # The last file in order has the last word, and systemd's own has some.
+            path=f"/etc/modprobe.d/zz-berth-{self.subject}.conf",
             content=f"options {self.subject} {words}\n",
             absent=self.absent or not self.options,
         )
