@@ -13,6 +13,7 @@ from chalicelib.hostspec import names
 from chalicelib.hostspec.facts import Ask, Facts
 from chalicelib.hostspec.resource import Fields, Resource, check, named
 from chalicelib.hostspec.resources.path_facts import CONTENTS
+from chalicelib.hostspec.resources.rpm_keys import forget_key
 from chalicelib.hostspec.system import SYSTEM
 from chalicelib.shell import (
     Node,
@@ -49,8 +50,9 @@ class Repository(Resource):
     Attributes:
         repository: names its files.
         url: where it is.
-        key: what its lists are signed with: an armored PGP key for apt and dnf, an RSA key in PEM
-            for apk. Default: nothing is signed, which has to be said by `unsigned`.
+        key: what its lists (for dnf its packages) are signed with: an armored PGP key for apt and
+            dnf, an RSA key in PEM for apk. One that it had before is no longer trusted. Default:
+            nothing is signed, which has to be said by `unsigned`.
         unsigned: take what comes from it unchecked.
         suites: for apt, such as `bookworm`; `./` for a flat one. Default: `./`.
         components: for apt, such as `main`; a flat repository has none.
@@ -188,6 +190,8 @@ def _placed(family: str, each: Repository) -> Node:
     for path, text in reversed(_FILES[family](each).items()):
         folder = path.rpartition("/")[0]
         content = _edited(each, each.url) if path == _APK_LIST else print_text(text)
+        if family == "redhat" and text == each.key:
+            steps.append(forget_key(path, unless_it_is=text))
         steps += [
             q("mkdir -p {folder}", folder=folder),
             place_script(path, content=content, mode=0o644, owner="root:root"),
@@ -198,6 +202,8 @@ def _placed(family: str, each: Repository) -> Node:
 def _removed(family: str, each: Repository) -> Node:
     own = [path for path in _FILES[family](each) if path != _APK_LIST]
     gone = command("rm", "-f", "--", own)
+    if family == "redhat":
+        return all_of(forget_key(own[-1]), gone)
     if family != "alpine":
         return gone
     kept = place_script(_APK_LIST, content=_edited(each, ""), mode=0o644, owner="root:root")

@@ -91,15 +91,6 @@ def _made_key(host: Transport, name: str) -> str:
     return host.run(command(_GPG, "--armor", "--export", name)).stdout.decode()
 
 
-def test_red_hat_gets_a_repo_file_and_a_key() -> None:
-    ours = Repository(repository="ours", url="https://example.com/rpm", key=_KEY)
-
-    text = render(script(*ours.actions()), facts={"redhat"})
-
-    assert "/etc/yum.repos.d/ours.repo" in text
-    assert "gpgcheck=1\ngpgkey=file:///etc/pki/rpm-gpg/ours.asc\n" in text
-
-
 def test_alpine_gets_a_line_and_a_key() -> None:
     ours = Repository(repository="ours", url="https://example.com/v3", key=_RSA)
 
