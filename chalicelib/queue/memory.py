@@ -10,7 +10,7 @@ the index late. Product code never imports this.
 """
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Any, NamedTuple, cast
@@ -34,7 +34,9 @@ from chalicelib.queue.memory_requests import (
     MOST_PUTS,
     check_batch,
     check_fields,
+    items_of,
     page_of,
+    shown,
     start_of,
 )
 from chalicelib.queue.memory_values import Item, handed_out
@@ -52,6 +54,7 @@ Interrupt = Callable[[str, Mapping[str, Any], Apply], Answer]
 
 _TOKEN_LIFE = timedelta(minutes=10)
 _INDEX = "GSI1"
+_INDEX_KEYS: Sequence[str] = ("pk", "sk", "q", "o")
 
 
 class _Done(NamedTuple):
@@ -196,9 +199,24 @@ class MemoryDynamo:
 
     def _query(self, request: Mapping[str, Any]) -> Answer:
         self._check_table("Query", request["TableName"])
-        if request.get("IndexName") != _INDEX:
-            raise NotImplementedError("the fake answers queries of the index alone")
-        condition = parse_key_condition(request["KeyConditionExpression"])
+        consistent = bool(request.get("ConsistentRead"))
+        if "IndexName" in request:
+            if consistent:
+                raise InvalidError("Consistent reads are not supported on global secondary indexes")
+            items, keys = self._indexed(request), _INDEX_KEYS
+        else:
+            items, keys = items_of(self._stored, request), _INDEX_KEYS[:2]
+        page, size, full = page_of(items, limit=request.get("Limit"))
+        found = [handed_out(item) for item in page]
+        answer: dict[str, Any] = {"Items": found, "Count": len(found), "ScannedCount": len(found)}
+        if full:
+            answer["LastEvaluatedKey"] = handed_out({key: page[-1][key] for key in keys})
+        return {**answer, **self._meter.reads(request, read_units(size, consistent=consistent))}
+
+    def _indexed(self, request: Mapping[str, Any]) -> Iterator[Item]:
+        if request["IndexName"] != _INDEX:
+            raise NotImplementedError(f"the fake has no index but {_INDEX}")
+        condition = parse_key_condition(request["KeyConditionExpression"], ("q", "o"))
         partition, bounds = condition(request["ExpressionAttributeValues"])
         entries = self._index.entries(
             partition,
@@ -206,11 +224,7 @@ class MemoryDynamo:
             start_of(request.get("ExclusiveStartKey")),
             forward=request.get("ScanIndexForward", True),
         )
-        found, size, full = page_of(partition, entries, limit=request.get("Limit"))
-        answer: dict[str, Any] = {"Items": found, "Count": len(found), "ScannedCount": len(found)}
-        if full:
-            answer["LastEvaluatedKey"] = handed_out(found[-1])
-        return {**answer, **self._meter.reads(request, read_units(size, consistent=False))}
+        return (shown(partition, entry) for entry in entries)
 
     def _write(self, kind: str, request: Mapping[str, Any]) -> Answer:
         self._check_table(f"{kind}Item", request["TableName"])

@@ -44,24 +44,24 @@ def parse_condition(text: str) -> Condition:
 
 
 @cache
-def parse_key_condition(text: str) -> Callable[[Values], tuple[str, Bounds]]:
-    """Return what gives partition and bounds of a KeyConditionExpression on (q, o).
+def parse_key_condition(text: str, keys: tuple[str, str]) -> Callable[[Values], tuple[str, Bounds]]:
+    """Return what gives partition and bounds of a KeyConditionExpression on these two attributes.
 
     Raises:
-        InvalidError: it is not `q = :q`, alone or with one condition on `o`.
+        InvalidError: it is not `q = :q`, alone or with one condition on `o`, for keys (q, o).
     """
     reader = Reader(text)
-    for expected in ("Q", "="):
+    for expected in (keys[0].upper(), "="):
         reader.take(expected)
     partition = _value_name(reader)
-    bounds = _bounds(reader) if reader.accepts("AND") else lambda _values: Bounds()
+    bounds = _bounds(reader, keys[1]) if reader.accepts("AND") else lambda _values: Bounds()
     if reader.peek():
         raise InvalidError("Invalid KeyConditionExpression: Syntax error")
     return lambda values: (values[partition]["S"], bounds(values))
 
 
-def _bounds(reader: Reader) -> Callable[[Values], Bounds]:
-    reader.take("O")
+def _bounds(reader: Reader, order: str) -> Callable[[Values], Bounds]:
+    reader.take(order.upper())
     sign = reader.take().upper()
     value = _value_name(reader)
     match sign:

@@ -8,14 +8,16 @@ import heapq
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from chalicelib.clock import Clock
 
-__all__ = ["Bounds", "Entry", "Lag", "LaggingIndex", "Where"]
+__all__ = ["Bounds", "Entry", "Lag", "LaggingIndex", "Where", "within"]
 
 Lag = Callable[[], timedelta]
 """Asked once for each removal and addition."""
+
+T = TypeVar("T")
 
 Key = tuple[str, str]
 Where = tuple[str, str] | None
@@ -67,7 +69,7 @@ class LaggingIndex:
         """Yield what is visible now of a partition, within the bounds, beyond `after`."""
         self._catch_up()
         found = self._partitions.get(partition, [])
-        first, last = _within(found, bounds)
+        first, last = within(found, bounds, by=_order_of)
         if after is not None and forward:
             first = max(first, bisect_right(found, after))
         elif after is not None:
@@ -102,15 +104,15 @@ class LaggingIndex:
             insort(self._partitions.setdefault(place[0], []), Entry(place[1], *key))
 
 
-def _within(found: list[Entry], bounds: Bounds) -> tuple[int, int]:
-    by_order = _order_of
+def within(found: list[T], bounds: Bounds, *, by: Callable[[T], str]) -> tuple[int, int]:
+    """Return the first position within the bounds and the one behind the last, in order of `by`."""
     first, last = 0, len(found)
     if bounds.low is not None:
         find = bisect_left if bounds.low_included else bisect_right
-        first = find(found, bounds.low, key=by_order)
+        first = find(found, bounds.low, key=by)
     if bounds.high is not None:
         find = bisect_right if bounds.high_included else bisect_left
-        last = find(found, bounds.high, key=by_order)
+        last = find(found, bounds.high, key=by)
     return first, last
 
 

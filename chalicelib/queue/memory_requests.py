@@ -3,12 +3,14 @@
 A field that the fake does not know is refused loudly: to pass over it would be to answer wrongly.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from chalicelib.queue.memory_conditions import parse_key_condition
 from chalicelib.queue.memory_errors import InvalidError
-from chalicelib.queue.memory_index import Entry
+from chalicelib.queue.memory_index import Entry, within
 from chalicelib.queue.memory_values import Item
+from chalicelib.queue.memory_writes import Stored
 from chalicelib.queue.units import item_bytes
 
 __all__ = [
@@ -17,7 +19,9 @@ __all__ = [
     "MOST_PUTS",
     "check_batch",
     "check_fields",
+    "items_of",
     "page_of",
+    "shown",
     "start_of",
 ]
 
@@ -42,6 +46,7 @@ _WRITE = _CONDITION | _CAPACITY | {"ReturnValues"}
 _QUERY = frozenset(
     {
         "IndexName",
+        "ConsistentRead",
         "KeyConditionExpression",
         "ExpressionAttributeValues",
         "ScanIndexForward",
@@ -88,8 +93,28 @@ def check_batch(keys: Sequence[tuple[str, str]], *, most: int) -> None:
         raise InvalidError("Provided list of item keys contains duplicates")
 
 
+def items_of(
+    stored: Mapping[tuple[str, str], Stored], request: Mapping[str, Any]
+) -> Iterator[Item]:
+    """Yield the items that a query of the table itself asks for.
+
+    All keys are looked at: nobody but the logs asks so, and never of a large table.
+    """
+    condition = parse_key_condition(request["KeyConditionExpression"], ("pk", "sk"))
+    partition, bounds = condition(request["ExpressionAttributeValues"])
+    found = sorted(sk for pk, sk in stored if pk == partition)
+    first, last = within(found, bounds, by=str)
+    forward, start = request.get("ScanIndexForward", True), request.get("ExclusiveStartKey")
+    for sk in found[first:last] if forward else reversed(found[first:last]):
+        passed = start is not None and (
+            sk <= start["sk"]["S"] if forward else sk >= start["sk"]["S"]
+        )
+        if not passed:
+            yield stored[partition, sk][0]
+
+
 def start_of(key: Mapping[str, Any] | None) -> Entry | None:
-    """Return the entry that an ExclusiveStartKey names.
+    """Return the entry of the index that an ExclusiveStartKey names.
 
     Raises:
         InvalidError: a key of the table or the index is missing in it.
@@ -101,22 +126,24 @@ def start_of(key: Mapping[str, Any] | None) -> Entry | None:
     return Entry(key["o"]["S"], key["pk"]["S"], key["sk"]["S"])
 
 
-def page_of(
-    partition: str, entries: Iterable[Entry], *, limit: int | None
-) -> tuple[list[Item], int, bool]:
+def shown(partition: str, entry: Entry) -> Item:
+    """Return an entry of the index as a query shows it: keys alone."""
+    return {
+        "pk": {"S": entry.pk},
+        "sk": {"S": entry.sk},
+        "q": {"S": partition},
+        "o": {"S": entry.o},
+    }
+
+
+def page_of(items: Iterable[Item], *, limit: int | None) -> tuple[list[Item], int, bool]:
     """Return a page, its size, and whether it ended for being full.
 
     DynamoDB does not look ahead: after a full page there may be nothing.
     """
     found: list[Item] = []
     size = 0
-    for entry in entries:
-        item = {
-            "pk": {"S": entry.pk},
-            "sk": {"S": entry.sk},
-            "q": {"S": partition},
-            "o": {"S": entry.o},
-        }
+    for item in items:
         found.append(item)
         size += item_bytes(item)
         if len(found) == limit or size >= _PAGE_BYTES:

@@ -24,18 +24,24 @@ from chalicelib.simulation.world import Climate, World
 __all__ = ["CrashRun", "Disturbances", "harm_by_one_fault", "run_disturbed"]
 
 _CANCEL_MS = 4_000
+_CRASH_MS = 10_000
+_LONGEST_PAUSE_MS = 7 * MINUTE_MS
 _OF_HOSTS = {"make_container", "start_supervisor"}
 """A host that does not answer costs the attempt: nobody knows what it does."""
 _NO_CALLS_OF_ACTORS = frozenset({"invoke", "http"})
 
 
 class Disturbances:
-    """A source of faults that strike at calls of given numbers, counted from 1."""
+    """A source of faults that strike at calls of given numbers, counted from 1.
+
+    Attributes:
+        calls: the operations that were called, in order.
+    """
 
     def __init__(self, at: Collection[int], kind: Fault) -> None:
         self.on = False
         self.fired: Counter[tuple[str, Fault]] = Counter()
-        self.calls = 0
+        self.calls: list[str] = []
         self._at = frozenset(at)
         self._kind = kind
 
@@ -43,8 +49,8 @@ class Disturbances:
         """Return the fault if this call is one of those."""
         if operation in _NO_CALLS_OF_ACTORS:
             return None
-        self.calls += 1
-        if self.calls not in self._at:
+        self.calls.append(operation)
+        if len(self.calls) not in self._at:
             return None
         self.fired[operation, self._kind] += 1
         return self._kind
@@ -55,18 +61,23 @@ class CrashRun:
     """What came of a run: its calls until all was done, what befell them, and what did not hold.
 
     Attributes:
-        calls: how many there were.
+        operations: those that were called, in order.
         disturbed: operations that were.
         attempts: the most that a job of the pipeline took.
         violations: what did not hold.
         lines: the history, if it was kept.
     """
 
-    calls: int
+    operations: tuple[str, ...]
     disturbed: tuple[str, ...]
     attempts: int
     violations: tuple[Violation, ...]
     lines: tuple[str, ...]
+
+    @property
+    def calls(self) -> int:
+        """Return how many calls there were."""
+        return len(self.operations)
 
 
 def run_disturbed(
@@ -75,6 +86,7 @@ def run_disturbed(
     jobs: str = "[a]",
     kind: Fault = Fault.KILL_AFTER,
     cancelled: bool = False,
+    crashed: bool = False,
     keep: bool = False,
 ) -> CrashRun:
     """Push once, disturb these calls, and let the sweeper put it right.
@@ -84,6 +96,7 @@ def run_disturbed(
         jobs: those of the pipeline, as a config lists them.
         kind: what befalls them.
         cancelled: whether somebody cancels the pipeline some seconds later.
+        crashed: whether somewhat later supervisors die, and then it is cancelled.
         keep: keep the history as text.
     """
     disturbances = Disturbances((), kind)
@@ -100,10 +113,14 @@ def run_disturbed(
     world.engine.spawn(Actor("clock"), lambda: _sweep_for_ever(world, deliveries))
     if cancelled:
         world.engine.spawn(Actor("people"), lambda: _cancel(world, event), delay_ms=_CANCEL_MS)
+    if crashed:
+        world.engine.spawn(Actor("nature"), lambda: _crash(world, event), delay_ms=_CRASH_MS)
     come_to_rest(world, deliveries)
+    if kind is Fault.ZOMBIE:
+        world.engine.run(world.engine.now_ms + _LONGEST_PAUSE_MS)  # it may wake when all is over
     world.engine.close()
     return CrashRun(
-        calls=disturbances.calls,
+        operations=tuple(disturbances.calls),
         disturbed=tuple(operation for operation, _ in disturbances.fired),
         attempts=max((job.attempts for job in world.store.watch.rows.jobs.values()), default=0),
         violations=tuple(world.history.violations),
@@ -116,12 +133,26 @@ def _cancel(world: World, event: Event) -> None:
     world.lambdas.invoke("operator", lambda: cancel_pipeline(world.berth, pipeline), limit_s=30)
 
 
+def _crash(world: World, event: Event) -> None:
+    for machine in world.hosts.values():
+        for supervisor in list(machine.supervisors.values()):
+            supervisor.crash()
+    _cancel(world, event)
+
+
 def harm_by_one_fault() -> str:
     """Disturb each call in turn; return the first harm that this does, or nothing.
 
-    A lost answer must not even cost an attempt: what the repeat meets is one's own work. And who
-    pauses at any call while the pipeline is cancelled must find that out.
+    A lost answer must not even cost an attempt: what the repeat meets is one's own work. Who pauses
+    at any call while the pipeline is cancelled must find that out. And what is written so late that
+    the job has ended meanwhile, must not be missing in the sealed log.
     """
+    for at, operation in enumerate(run_disturbed([], crashed=True).operations, start=1):
+        if operation != "PutItem":
+            continue
+        run = run_disturbed([at], crashed=True, kind=Fault.ZOMBIE)
+        if run.violations:
+            return str(run.violations[0])
     calls = run_disturbed([]).calls
     for at in range(1, calls + 1):
         paused = run_disturbed([at], kind=Fault.ZOMBIE, cancelled=True)

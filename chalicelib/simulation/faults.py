@@ -61,16 +61,15 @@ MENU: Mapping[str, tuple[Fault, ...]] = {
     "diagnose": _LOOK,
     "killed_in": _LOOK,
     "generation": _LOOK,
-    "append": _EFFECT,
-    "put_result": _EFFECT,
-    "get_result": _LOOK,
-    "seal": _EFFECT,
+    "PutObject": _EFFECT,
+    "GetObject": _LOOK,
+    "HeadObject": _LOOK,
     "read_file": _LOOK,
     "read_head": _LOOK,
     "invoke": _INVOKED,
     "http": _MESSAGE,
 }
-"""Operation → kinds. The first seven are DynamoDB's, then sequencer, host, logs, GitHub, Lambda."""
+"""Operation → kinds. The first seven are DynamoDB's, then sequencer, host, S3, GitHub, Lambda."""
 
 _RATES = (0.0, 0.02, 0.05, 0.1)
 _HOT_RATES = (0.05, 0.15, 0.4)

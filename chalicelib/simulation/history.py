@@ -114,6 +114,11 @@ class History:
         kept = self.outage.kept_running - set(attempts)
         self.outage = self.outage._replace(kept_running=kept)
 
+    def told(self, attempt: tuple[str, int], outcome: str, at_ms: int) -> None:
+        """Keep what was stored first of an attempt's end, and when."""
+        self.results.setdefault(attempt, outcome)
+        self.stored_ms.setdefault(attempt, at_ms)
+
     def remember(self, jobs: Iterable[Changed]) -> None:
         """Keep what these changes of jobs mean: claims, ends, cancels."""
         for before, after in jobs:

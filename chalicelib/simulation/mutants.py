@@ -13,6 +13,7 @@ _CHANGES = "chalicelib/queue/dynamodb_changes.py"
 _QUEUE = "chalicelib/queue/dynamodb.py"
 _RECOVER = "chalicelib/services/recover_attempt.py"
 _TENANTS = "chalicelib/queue/dynamodb_tenants.py"
+_LOGS = "chalicelib/logs/dynamodb.py"
 _SWEEP = "chalicelib/services/sweep.py"
 _ORPHANS = "chalicelib/services/collect_orphans.py"
 
@@ -251,12 +252,6 @@ MUTANTS = (
         replacement="return (limit, *[0] * (len(used) - 1))",
     ),
     Mutant(
-        name="a limit is divided over shards that have changed",
-        file=_TENANTS,
-        text="as_seen = _holds_at_most(max(held, share) if shard < kept else 0)",
-        replacement="as_seen = _holds_at_most(1000)",
-    ),
-    Mutant(
         name="nobody settles the shares of a lowered limit",
         file=_SWEEP,
         text="        if tenant.shards > 1:\n",
@@ -279,5 +274,35 @@ MUTANTS = (
         file="chalicelib/queue/dynamodb_table.py",
         text="this_call = [next(self._transactions), self._random.uniform(0, 1), verb, request]",
         replacement="this_call = [verb, request]",
+    ),
+    Mutant(
+        name="a job ends before its log is sealed",
+        file="chalicelib/services/finish_job.py",
+        text="    berth.logs.seal(job, fence)\n    now",
+        replacement="    now",
+    ),
+    Mutant(
+        name="a late line asks not whether the log is sealed",
+        file=_LOGS,
+        text="        if self._sealed_until(key) is not None:\n",
+        replacement="        if not fence:\n",
+    ),
+    Mutant(
+        name="a log is sealed without its mark",
+        file=_LOGS,
+        text="            self._mark_sealed(key)\n",
+        replacement="            pass\n",
+    ),
+    Mutant(
+        name="a record gives way to an older one",
+        file=_LOGS,
+        text='"attribute_not_exists(pk) OR k <= :k"',
+        replacement='"attribute_not_exists(pk) OR k < :k OR k >= :k"',
+    ),
+    Mutant(
+        name="an attempt's lines go to its job's log",
+        file=_LOGS,
+        text='return f"L#{job}#{fence}"',
+        replacement='return f"L#{job}#1"',
     ),
 )

@@ -48,6 +48,10 @@ class Store:
             engine, boundary.history, self._dynamo.items, default_limit=default_limit
         )
 
+    def call(self, operation: str, request: Mapping[str, Any]) -> Answer:
+        """Answer a request as botocore's client does, for drivers that have one of their own."""
+        return self._dynamo.call(operation, request)
+
     @property
     def writes(self) -> int:
         """Return how many items were written."""
@@ -123,7 +127,8 @@ def _told(operation: str, request: Mapping[str, Any]) -> str:
     """Return what the trace says of a request: the keys it is about."""
     match operation:
         case "Query":
-            return str(request["ExpressionAttributeValues"][":q"]["S"])
+            values = request["ExpressionAttributeValues"]
+            return str(values[":q" if "IndexName" in request else ":pk"]["S"])
         case "BatchGetItem":
             ((page),) = request["RequestItems"].values()
             return " ".join(key["pk"]["S"] for key in page["Keys"])

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from chalicelib.errors import FenceLostError, NotFoundError, StoreUnavailableError, TicketError
 from chalicelib.fleet.protocol import AttemptPlan
-from chalicelib.model import Outcome, OutputChunk, Report, Result
+from chalicelib.model import Outcome, OutputChunk, Report, Result, StepRecord, StepState
 from chalicelib.simulation.boundary import Boundary
 from chalicelib.simulation.engine import Actor
 from chalicelib.simulation.lambdas import Lambdas
@@ -31,6 +31,7 @@ _HOPELESS_TRIES = 6
 _HOPELESS_PAUSE_MS = 25_000
 """The real one stays at 5 s, but its calls hang for 20 s in a bad outage."""
 _SECOND_MS = 1000
+_MOST_REPORTS = 3
 _DRAWN = (Outcome.SUCCEEDED, Outcome.FAILED, Outcome.INFRASTRUCTURE)
 
 
@@ -74,6 +75,7 @@ class Supervisor:
         self._lost = False
         self._cancelled = False
         self._over = False
+        self._printed = [0, 0]
 
     def start(self) -> None:
         """Begin heart and work."""
@@ -102,9 +104,11 @@ class Supervisor:
         there = self.attempt in self._machine.containers
         duration_ms = office.duration_ms() if there else 0
         end_ms = office.boundary.engine.now_ms + min(duration_ms, self._limit_ms)
-        if duration_ms > _FIRST_PAUSE_MS and not self._stopped():
-            office.boundary.engine.pause(random.randint(1, duration_ms))
-            self._report_output()
+        if duration_ms > _FIRST_PAUSE_MS:
+            for _ in range(random.randint(1, _MOST_REPORTS)):
+                if not self._stopped():
+                    office.boundary.engine.pause(random.randint(1, duration_ms // _MOST_REPORTS))
+                    self._report_output()
         while not self._stopped() and office.boundary.engine.now_ms < end_ms:
             office.boundary.engine.pause(end_ms - office.boundary.engine.now_ms)
         self._machine.drop_container(self.attempt)
@@ -123,7 +127,8 @@ class Supervisor:
         if self._cancelled:
             outcome = Outcome.CANCELLED
         job, fence = self.attempt
-        return Result(outcome=outcome, reason=f"told by {job}-{fence}", steps=())
+        over = StepRecord(index=0, name="make", state=StepState.SUCCEEDED)
+        return Result(outcome=outcome, reason=f"told by {job}-{fence}", steps=(over,))
 
     def _stopped(self) -> bool:
         return self._lost or self._cancelled
@@ -140,11 +145,21 @@ class Supervisor:
             self._office.boundary.engine.pause(self._heartbeat_ms)
 
     def _report_output(self) -> None:
-        chunk = OutputChunk(step=0, offset=0, data=b"made\n")
+        runs = StepRecord(index=0, name="make", state=StepState.RUNNING)
+        # Of two chunks of one step the product would write both at once, in threads of its own.
+        steps = range(self._office.boundary.random.randint(1, len(self._printed)))
+        output = tuple(self._print(step) for step in steps)
         try:
-            self._report(Report(heartbeat=False, steps=(), output=(chunk,)))
+            self._report(Report(heartbeat=False, steps=(runs,), output=output))
         except _LostError:
             self._lost = True
+
+    def _print(self, step: int) -> OutputChunk:
+        """Return the step's next line, which no other attempt prints."""
+        offset = self._printed[step]
+        data = f"{self.attempt[0]}-{self.attempt[1]} at {offset}\n".encode()
+        self._printed[step] += len(data)
+        return OutputChunk(step=step, offset=offset, data=data)
 
     def _report(self, report: Report) -> None:
         office, (job, fence) = self._office, self.attempt

@@ -7,9 +7,11 @@ hosts that these concern; `whole` asks about everything, so that nothing can hid
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from chalicelib.model import LIVE, JobState
 from chalicelib.simulation.engine import Engine
 from chalicelib.simulation.history import History, Newest
 from chalicelib.simulation.invariants import broken
+from chalicelib.simulation.log_watch import LogWatch
 from chalicelib.simulation.snapshot import (
     Changed,
     GroupRow,
@@ -34,12 +36,14 @@ class Watch:
 
     Attributes:
         rows: the table as it is, by kind and name.
+        logs: the eye on those items that are of logs.
     """
 
     def __init__(
         self, engine: Engine, history: History, items: Callable[[], Items], *, default_limit: int
     ) -> None:
         self.rows = Snapshot()
+        self.logs = LogWatch(engine, history)
         self._engine = engine
         self._history = history
         self._items = items
@@ -51,6 +55,8 @@ class Watch:
         changes: list[Change] = []
         for pk, sk in written_keys(operation, request):
             raw = items.get((pk, sk))
+            if raw is not None and _is_of_log(pk, sk):
+                self.logs.written(pk, sk, raw)
             after = self._row(pk, sk, raw) if raw is not None else None
             if after is None:
                 continue
@@ -94,6 +100,9 @@ class Watch:
             hosts=tuple((a, b) for a, b in changes if isinstance(b, HostRow)),  # type: ignore[misc]
         )
         history.remember(history.last.jobs)
+        for old, new in history.last.jobs:
+            if old and new and old.state in LIVE and new.state == JobState.DONE:
+                self.logs.ended((new.id, new.fence))
         for _, after in changes:
             if isinstance(after, GroupRow):
                 history.newest[after.id] = Newest(after.sha, self._engine.now_ms)
@@ -133,6 +142,10 @@ def written_keys(operation: str, request: Mapping[str, Any]) -> Iterator[Key]:
                     yield _key(write["PutRequest"]["Item"])
         case _:
             raise NotImplementedError(f"what {operation} writes is not known")
+
+
+def _is_of_log(pk: str, sk: str) -> bool:
+    return pk.startswith("L#") and sk != "S"  # with that sort key it is a pool
 
 
 def _key(named: Mapping[str, Any]) -> Key:

@@ -26,12 +26,13 @@ from chalicelib.services.plan_pipeline import plan_pipeline
 from chalicelib.services.record_report import record_report
 from chalicelib.services.recover_attempt import recover_attempt
 from chalicelib.simulation.boundary import Boundary
-from chalicelib.simulation.drivers import SimulatedGithub, SimulatedLogs
 from chalicelib.simulation.engine import ActorClock, Engine
 from chalicelib.simulation.faults import Faults, FaultSource
+from chalicelib.simulation.github import SimulatedGithub
 from chalicelib.simulation.history import History
 from chalicelib.simulation.hosts import Machine, SimulatedDriver
 from chalicelib.simulation.lambdas import Lambdas
+from chalicelib.simulation.logs import logs_over
 from chalicelib.simulation.machine import StateMachine
 from chalicelib.simulation.planner import Planner
 from chalicelib.simulation.sequencer import SimulatedSequencer
@@ -146,19 +147,19 @@ class World:
         return self.hosts[name]
 
     def _make_berth(self, planner: Planner, *, shard_slots: int) -> Berth:
-        nonces = count()
+        nonces, clock = count(), ActorClock(self.engine)
         return Berth(
             queue=DynamoQueue(
                 self.store.table, default_limit=DEFAULT_LIMIT, shard_slots=shard_slots
             ),
             pipelines=DynamoPipelines(self.store.table),
-            logs=SimulatedLogs(self.boundary),
+            logs=logs_over(self.store, self.boundary, clock),
             github=self.github,
             sequencer=SimulatedSequencer(self.boundary, self.machine, planner),
             keyring=MemoryKeyring(),
             host=self._drive,
             instances=MemoryInstances(),
-            clock=ActorClock(self.engine),
+            clock=clock,
             nonce=lambda: f"nonce-{next(nonces)}",
             policy=Policy(),
             random=Random(f"services {self.seed}"),
@@ -199,7 +200,10 @@ class World:
         return decision
 
     def _report(self, job: str, fence: int, ticket: str, report: Report) -> bool:
-        return record_report(self.berth, ticket=self._opened(job, fence, ticket), report=report)
+        opened = self._opened(job, fence, ticket)
+        cancelling = record_report(self.berth, ticket=opened, report=report)
+        self.store.watch.logs.acknowledged((job, fence), report.output)
+        return cancelling
 
     def _end(self, job: str, fence: int, ticket: str, result: Result) -> None:
         end_attempt(self.berth, ticket=self._opened(job, fence, ticket), result=result)

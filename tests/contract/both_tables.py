@@ -83,6 +83,21 @@ class Both:
         }
         return self.call("Query", request)
 
+    def items(self, partition: str, low: str, high: str, **more: Any) -> Outcome:
+        """Query the table itself for the items of a partition between two sort keys."""
+        request = {
+            "TableName": self.name,
+            "KeyConditionExpression": "pk = :pk AND sk BETWEEN :low AND :high",
+            "ExpressionAttributeValues": {
+                ":pk": {"S": partition},
+                ":low": {"S": low},
+                ":high": {"S": high},
+            },
+            "ConsistentRead": True,
+            **more,
+        }
+        return self.call("Query", request)
+
     def kwargs(self, pk: str, **more: Any) -> dict[str, Any]:
         """Return a request for one item as pynamodb renders it."""
         rendered = self._connections[0].get_operation_kwargs(self.name, pk, "S", **more)

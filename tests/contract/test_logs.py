@@ -16,7 +16,9 @@ from chalicelib.local.emulator import account_environment
 from chalicelib.logs import LogStore, read_window
 from chalicelib.logs.dynamodb import DynamoLogs
 from chalicelib.logs.memory import MemoryLogs
+from chalicelib.logs.memory_aws import MemoryS3, memory_session
 from chalicelib.model import Outcome, OutputChunk, Result, StepRecord, StepState
+from chalicelib.queue.memory import MemoryDynamo
 
 MakeStore = Callable[[int], LogStore]
 DATA_STACK = Path(__file__).parents[2] / "cloudformation" / "data.yaml"
@@ -44,11 +46,16 @@ def make_dynamo_store(emulator_url: str) -> Iterator[MakeStore]:
         )
 
 
-@pytest.fixture(params=["memory", "dynamodb"])
+@pytest.fixture(params=["memory", "dynamodb in memory", "dynamodb"])
 def make_store(request: pytest.FixtureRequest) -> MakeStore:
     """Return a function from page size to store."""
     if request.param == "memory":
         return lambda page_bytes: MemoryLogs(page_bytes=page_bytes)
+    if request.param == "dynamodb in memory":
+        session = memory_session(MemoryDynamo().call, MemoryS3().call)
+        return lambda page_bytes: DynamoLogs(
+            "memory", "memory", clock=SystemClock(), page_bytes=page_bytes, session=session
+        )
     made: MakeStore = request.getfixturevalue("make_dynamo_store")
     return made
 

@@ -365,3 +365,29 @@ def test_units_are_those_of_the_emulator(
     )
     assert alone.answer["ConsumedCapacity"] == units
     assert within.answer["ConsumedCapacity"] == 2 * (units - index) + index
+
+
+@pytest.fixture
+def log(both: Both) -> Both:
+    """Two tables with five items of one partition of the table itself, and one of another."""
+    for sk in ("C#1", "C#2", "C#3", "S#0", "Z"):
+        both.write("Put", {"Item": {"pk": {"S": "L"}, "sk": {"S": sk}, "z": {"B": b"text"}}})
+    both.write("Put", {"Item": {"pk": {"S": "M"}, "sk": {"S": "C#2"}}})
+    return both
+
+
+@pytest.mark.parametrize("forward", [True, False])
+def test_pages_of_the_table_itself_follow_each_other(log: Both, forward: bool) -> None:  # noqa: FBT001 - a parameter of the test
+    seen, start = [], dict[str, Any]()
+    while True:
+        page = log.items("L", "C#1", "S#0", ScanIndexForward=forward, Limit=2, **start).answer
+        seen += [item["sk"]["S"] for item in page["Items"]]
+        if "LastEvaluatedKey" not in page:
+            break
+        start = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
+
+    assert seen == sorted(["C#1", "C#2", "C#3", "S#0"], reverse=not forward)
+
+
+def test_the_index_is_never_read_consistently(log: Both) -> None:
+    assert log.query("lane", ConsistentRead=True).code == "ValidationException"
