@@ -10,9 +10,7 @@ from datetime import datetime
 from chalicelib.errors import StoreUnavailableError
 from chalicelib.model import Group
 from chalicelib.queue.dynamodb_items import (
-    ITEM_VERSION,
     GroupItem,
-    Item,
     group_key,
     parse_group,
     ttl_of,
@@ -47,7 +45,6 @@ class Groups:
         moved = Change(
             key=group_key(group),
             actions=[
-                Item.version.set(ITEM_VERSION),
                 GroupItem.sha.set(sha),
                 GroupItem.pipeline.set(pipeline),
                 # What stands on the right is read before anything is written.

@@ -42,7 +42,6 @@ from chalicelib.queue.dynamodb_table import Key, Raw
 
 __all__ = [
     "HOPS",
-    "ITEM_VERSION",
     "RETENTION",
     "GroupItem",
     "HostItem",
@@ -70,12 +69,6 @@ __all__ = [
     "ttl_of",
 ]
 
-ITEM_VERSION = 2
-"""Schema version of every item written. A reader accepts it and the one before.
-
-2 brought shards and the outcome of a cancel to jobs; to a reader both are optional.
-"""
-
 RETENTION = timedelta(days=90)
 """How long an ended job or pipeline, and a spec, stays. As long as CloudFormation keeps logs."""
 
@@ -98,11 +91,10 @@ class NumbersAttribute(Attribute[Mapping[str, int]]):
 
 
 class Item(Model):
-    """What every item has."""
+    """What every item has, beside the schema version that `DynamoTable` writes and looks at."""
 
     pk = UnicodeAttribute(hash_key=True)
     sk = UnicodeAttribute(range_key=True)
-    version = NumberAttribute(attr_name="v", default=ITEM_VERSION)
     partition = UnicodeAttribute(attr_name="q", null=True)
     order = UnicodeAttribute(attr_name="o", null=True)
     ttl = NumberAttribute(null=True)
@@ -233,17 +225,13 @@ def read(model: type[_T], raw: Raw) -> _T:
     """Return the item as its model.
 
     Raises:
-        StoreUnavailableError: the item is of a schema this code does not read, as happens while an
-            older release still runs beside a newer one.
+        StoreUnavailableError: something else is there. (Whether the item's schema is one to be read
+            is looked at by `DynamoTable`.)
     """
     try:
-        item = model.from_raw_data(dict(raw))
+        return model.from_raw_data(dict(raw))
     except (AttributeDeserializationError, AttributeNullError, ValueError) as error:
         raise StoreUnavailableError(reason=f"{_pk(raw)} cannot be read: {error}") from error
-    if item.version not in {ITEM_VERSION, ITEM_VERSION - 1}:
-        reason = f"{_pk(raw)} has schema {item.version}; this release reads {ITEM_VERSION}"
-        raise StoreUnavailableError(reason=reason)
-    return item
 
 
 def parse_job(raw: Raw) -> Job:

@@ -12,7 +12,7 @@ from pynamodb.expressions.update import Action
 from chalicelib.clock import to_ms
 from chalicelib.errors import PayloadError
 from chalicelib.model import Pool
-from chalicelib.queue.dynamodb_items import ITEM_VERSION, Item, PoolItem, parse_pool, pool_key
+from chalicelib.queue.dynamodb_items import PoolItem, parse_pool, pool_key
 from chalicelib.queue.dynamodb_table import Change, DynamoTable, Raw, Refused
 
 __all__ = ["Pools"]
@@ -105,7 +105,7 @@ class Pools:
         self._change("note_success", pool, *(attribute.remove() for attribute in forget))
 
     def _change(self, verb: str, pool: str, *actions: Action) -> Pool:
-        change = Change(key=pool_key(pool), actions=[Item.version.set(ITEM_VERSION), *actions])
+        change = Change(key=pool_key(pool), actions=actions)
         answer = self._table.update(verb, change)
         return Pool(id=pool) if isinstance(answer, Refused) else parse_pool(answer)
 

@@ -11,7 +11,6 @@ from chalicelib.errors import NotFoundError, StoreUnavailableError
 from chalicelib.model import HOLDS_SLOT, Host, HostState, Job
 from chalicelib.queue.dynamodb_groups import Groups
 from chalicelib.queue.dynamodb_items import (
-    ITEM_VERSION,
     HostItem,
     Item,
     SweepItem,
@@ -60,13 +59,11 @@ class Registry(Tenants, Pools, Groups):
         or a resume that came between the two.
         """
         pool = [
-            Item.version.set(ITEM_VERSION),
             Item.partition.set("L"),
             Item.order.set(host.pool),
         ]
         self._table.update("register_host", Change(key=pool_key(host.pool), actions=pool))
         actions = [
-            Item.version.set(ITEM_VERSION),
             Item.partition.set(f"H#{host.pool}"),
             Item.order.set(host.id),
             HostItem.jobs.set(HostItem.jobs | {}),
@@ -121,7 +118,7 @@ class Registry(Tenants, Pools, Groups):
         a lost answer finds its own mark and gives the same answer.
         """
         oldest = to_ms(now - longest_gap)
-        mark = [Item.version.set(ITEM_VERSION), SweepItem.at.set(to_ms(now))]
+        mark = [SweepItem.at.set(to_ms(now))]
         on_time = Change(key=sweep_key(), actions=mark, condition=SweepItem.at >= oldest)
         anew = Change(
             key=sweep_key(),

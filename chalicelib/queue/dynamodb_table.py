@@ -17,11 +17,18 @@ from typing import Any, NamedTuple
 from pynamodb.connection import Connection
 from pynamodb.connection.base import MetaTable
 from pynamodb.expressions.condition import Condition
+from pynamodb.expressions.operand import Path
 from pynamodb.expressions.update import Action
 
 from chalicelib.clock import Clock, SystemClock
 from chalicelib.errors import NotReadyError, StoreUnavailableError
 from chalicelib.queue.dynamodb_errors import FOREIGN, Meaning, meaning, old_item, translate
+from chalicelib.queue.dynamodb_versions import (
+    ITEM_VERSION,
+    VERSION_NAME,
+    check_version,
+    not_newer,
+)
 from chalicelib.wait import Backoff, Randomness, WaitPolicy, did_not_raise
 
 __all__ = ["Change", "DynamoTable", "Key", "Put", "Raw", "Refused"]
@@ -89,6 +96,7 @@ class DynamoTable:
         random: Randomness | None = None,
         on_write_units: Callable[[str, float], None] | None = None,
         connection: Connection | None = None,
+        version: int = ITEM_VERSION,
     ) -> None:
         """Connect to the table that the usual `AWS_*` environment leads to.
 
@@ -99,12 +107,16 @@ class DynamoTable:
             on_write_units: told (verb, units) after each write, index included; default: nobody,
                 and then the answers do not carry them.
             connection: pynamodb's, not used for this table before; default: one of its own.
+            version: schema version of the caller's release.
         """
         self.name = name
         self.clock = clock or SystemClock()
         self._random = random or secrets.SystemRandom()
         self._on_write_units = on_write_units
         self._transactions = count()
+        self._version = version
+        self._stamp = Path(VERSION_NAME).set(version)
+        self._not_newer = not_newer(version)
         self._connection = connection or Connection(
             connect_timeout_seconds=_CONNECT_TIMEOUT_S,
             read_timeout_seconds=_READ_TIMEOUT_S,
@@ -116,7 +128,7 @@ class DynamoTable:
     def get(self, key: Key) -> Raw | None:
         """Return the item, read consistently, or None."""
         answer = self._call("get", "GetItem", self._request(key, consistent_read=True))
-        return answer.get("Item") or None
+        return self._readable(answer.get("Item") or {}) or None
 
     def get_many(self, keys: Iterable[Key]) -> Iterator[Raw]:
         """Yield those of the items that exist, read consistently, in any order."""
@@ -125,7 +137,7 @@ class DynamoTable:
         for start in range(0, len(wanted), _GET_AT_ONCE):
             page = {"Keys": wanted[start : start + _GET_AT_ONCE], "ConsistentRead": True}
             for answer in self._batch("get", "BatchGetItem", page, "UnprocessedKeys"):
-                yield from answer["Responses"].get(self.name, [])
+                yield from map(self._readable, answer["Responses"].get(self.name, []))
 
     def query(
         self,
@@ -168,7 +180,7 @@ class DynamoTable:
 
     def put_many(self, verb: str, items: Iterable[Raw]) -> None:
         """Write the items, unconditionally and not as one."""
-        requests = [{"PutRequest": {"Item": item}} for item in items]
+        requests = [{"PutRequest": {"Item": self._stamped(item)}} for item in items]
         for start in range(0, len(requests), _PUT_AT_ONCE):
             page = requests[start : start + _PUT_AT_ONCE]
             self._batch(verb, "BatchWriteItem", page, "UnprocessedItems")
@@ -208,16 +220,22 @@ class DynamoTable:
         return dict(self._connection.get_operation_kwargs(self.name, *where, **more))
 
     def _write_request(self, write: Put | Change) -> dict[str, Any]:
+        allowed = self._not_newer
         more: dict[str, Any] = {
-            "condition": write.condition,
-            "return_values_on_condition_failure": None
-            if write.condition is None
-            else _CONDITION_OLD,
+            "condition": allowed if write.condition is None else write.condition & allowed,
+            "return_values_on_condition_failure": _CONDITION_OLD,
         }
         if isinstance(write, Change):
-            return self._request(write.key, actions=write.actions, **more)
+            return self._request(write.key, actions=[*write.actions, self._stamp], **more)
         where = Key(write.item["pk"]["S"], write.item["sk"]["S"])
-        return self._request(where, key="Item", attributes=write.item, **more)
+        return self._request(where, key="Item", attributes=self._stamped(write.item), **more)
+
+    def _stamped(self, item: Raw) -> Raw:
+        return {**item, VERSION_NAME: {"N": str(self._version)}}
+
+    def _readable(self, item: Raw) -> Raw:
+        check_version(item, self._version)
+        return item
 
     def _batch(
         self, verb: str, operation: str, page: Any, left_field: str
@@ -250,7 +268,11 @@ class DynamoTable:
             except FOREIGN as error:
                 meant = meaning(error)
                 if meant is Meaning.REFUSED:
-                    raise _RefusedError(_refusals(error, repeated=repeated)) from error
+                    refusals = _refusals(error, repeated=repeated)
+                    # What a newer release has written is not for this one to judge, let alone "lost".
+                    for refused in filter(None, refusals):
+                        check_version(refused.item, self._version)
+                    raise _RefusedError(refusals) from error
                 tries[meant] = tries.get(meant, 1) - 1
                 if not tries[meant]:
                     raise translate(error, table=self.name, operation=operation) from error

@@ -17,7 +17,7 @@ from chalicelib.clock import from_ms, to_ms
 from chalicelib.errors import PayloadError, StoreUnavailableError
 from chalicelib.model import Job, Tenant
 from chalicelib.queue.dynamodb_changes import fewer_than
-from chalicelib.queue.dynamodb_items import ITEM_VERSION, Item, TenantItem, read, tenant_key
+from chalicelib.queue.dynamodb_items import Item, TenantItem, read, tenant_key
 from chalicelib.queue.dynamodb_table import Change, DynamoTable, Raw, Refused
 
 __all__ = ["SHARD_SLOTS", "Slots", "Tenants", "shares"]
@@ -298,7 +298,6 @@ def _by_shard(items: Iterable[TenantItem]) -> list[TenantItem]:
 
 def _exists(tenant: str, shard: int) -> list[Action]:
     return [
-        Item.version.set(ITEM_VERSION),
         TenantItem.jobs.set(TenantItem.jobs | {}),
         *_active(tenant, shard),
     ]

@@ -19,6 +19,7 @@ from pynamodb.connection import Connection
 
 from chalicelib.clock import Clock, SystemClock
 from chalicelib.queue.dynamodb_table import DynamoTable
+from chalicelib.queue.dynamodb_versions import ITEM_VERSION
 from chalicelib.queue.memory_conditions import parse_key_condition
 from chalicelib.queue.memory_errors import (
     InvalidError,
@@ -156,14 +157,16 @@ class MemoryDynamo:
         clock: Clock | None = None,
         random: Randomness | None = None,
         on_write_units: Callable[[str, float], None] | None = None,
+        version: int = ITEM_VERSION,
     ) -> DynamoTable:
-        """Return one caller's view of the table; each caller may have a clock of its own."""
+        """Return one caller's view of the table; each may have a clock and a version of its own."""
         return DynamoTable(
             self.name,
             clock=clock or self._clock,
             random=random,
             on_write_units=on_write_units,
             connection=self.connection(),
+            version=version,
         )
 
     def _apply(self, operation: str, request: Mapping[str, Any]) -> Answer:

@@ -156,9 +156,9 @@ class Deliveries:
 
     def _serve(self, event: Event) -> Callable[[], object]:
         body = event.body()
-        berth = self._world.berth
 
         def serve() -> object:
+            berth = self._world.berth
             secret = berth.keyring.keys(now=berth.clock.now()).webhook[0].reveal()
             signature = hmac.new(secret.encode(), body, "sha256").hexdigest()
             return receive_delivery(

@@ -31,6 +31,7 @@ class Actor:
         deadline_ms: when its machine is taken away; None is never.
         attempt: the (job, fence) it acts for, if it acts for one.
         begun_ms: when its work began.
+        version: schema version that its code writes; None is the newest.
         over: whether it has ended, in whatever way.
     """
 
@@ -43,6 +44,7 @@ class Actor:
         "over",
         "skew_ms",
         "turn",
+        "version",
     )
 
     def __init__(self, name: str, *, skew_ms: int = 0, deadline_ms: int | None = None) -> None:
@@ -51,6 +53,7 @@ class Actor:
         self.deadline_ms = deadline_ms
         self.attempt: tuple[str, int] | None = None
         self.begun_ms = 0
+        self.version: int | None = None
         self.over = False
         self.turn = 0
         self.greenlet: greenlet | None = None

@@ -11,6 +11,7 @@ from typing import Any
 
 from chalicelib.errors import BerthError
 from chalicelib.simulation.boundary import Boundary
+from chalicelib.simulation.deployment import Deployment
 from chalicelib.simulation.engine import Actor, Killed
 from chalicelib.simulation.faults import Fault
 from chalicelib.simulation.history import Violation
@@ -37,8 +38,9 @@ class Invocation:
 class Lambdas:
     """Starts functions."""
 
-    def __init__(self, boundary: Boundary, *, worst_skew_ms: int) -> None:
+    def __init__(self, boundary: Boundary, deployment: Deployment, *, worst_skew_ms: int) -> None:
         self._boundary = boundary
+        self._deployment = deployment
         self._worst_skew_ms = worst_skew_ms
         self._number = count(1)
 
@@ -84,6 +86,7 @@ class Lambdas:
             skew_ms=random.randint(-self._worst_skew_ms, self._worst_skew_ms),
         )
         actor.attempt = attempt
+        actor.version = self._deployment.drawn()
         delay_ms = random.randint(1, _LONGEST_START_MS)
 
         def live() -> None:

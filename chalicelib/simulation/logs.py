@@ -9,6 +9,7 @@ from chalicelib.clock import Clock
 from chalicelib.logs.dynamodb import DynamoLogs
 from chalicelib.logs.memory_aws import MemoryS3, memory_session
 from chalicelib.simulation.boundary import Boundary
+from chalicelib.simulation.deployment import NEW
 from chalicelib.simulation.store import Store
 
 __all__ = ["logs_over"]
@@ -28,7 +29,7 @@ def logs_over(store: Store, boundary: Boundary, clock: Clock) -> DynamoLogs:
         return boundary.call(operation, request["Key"], apply, _no_answer)
 
     return DynamoLogs(
-        store.table.name, "bucket", clock=clock, session=memory_session(store.call, call)
+        store.tables[NEW].name, "bucket", clock=clock, session=memory_session(store.call, call)
     )
 
 

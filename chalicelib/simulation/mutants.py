@@ -14,6 +14,7 @@ _QUEUE = "chalicelib/queue/dynamodb.py"
 _RECOVER = "chalicelib/services/recover_attempt.py"
 _TENANTS = "chalicelib/queue/dynamodb_tenants.py"
 _LOGS = "chalicelib/logs/dynamodb.py"
+_VERSIONS = "chalicelib/queue/dynamodb_versions.py"
 _SWEEP = "chalicelib/services/sweep.py"
 _ORPHANS = "chalicelib/services/collect_orphans.py"
 
@@ -274,6 +275,24 @@ MUTANTS = (
         file="chalicelib/queue/dynamodb_table.py",
         text="this_call = [next(self._transactions), self._random.uniform(0, 1), verb, request]",
         replacement="this_call = [verb, request]",
+    ),
+    Mutant(
+        name="a reader refuses the schema before its own",
+        file=_VERSIONS,
+        text="if not version - 1 <= found <= version:",
+        replacement="if found != version:",
+    ),
+    Mutant(
+        name="an old release writes over items of a new one",
+        file=_VERSIONS,
+        text="path.does_not_exist() | (path <= version)",
+        replacement="path.does_not_exist() | (path <= version + 1)",
+    ),
+    Mutant(
+        name="an item of a newer release is taken for a lost attempt",
+        file="chalicelib/queue/dynamodb_table.py",
+        text="                        check_version(refused.item, self._version)\n",
+        replacement="                        pass\n",
     ),
     Mutant(
         name="a job ends before its log is sealed",

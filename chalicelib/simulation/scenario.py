@@ -71,6 +71,7 @@ class Scenario:
         # An operator's call that is late by minutes would undo what is put back here.
         world.engine.kill_named("fate", "operator", "register")
         world.faults.on = False
+        world.deployment.finish()
         world.builds_short = True
         world.github.away = False
         world.store.heal()

@@ -12,6 +12,7 @@ from chalicelib.queue import memory_faults
 from chalicelib.queue.dynamodb_table import DynamoTable
 from chalicelib.queue.memory import Answer, Apply, MemoryDynamo
 from chalicelib.simulation.boundary import Boundary
+from chalicelib.simulation.deployment import NEW, OLD
 from chalicelib.simulation.engine import ActorClock, EngineClock
 from chalicelib.simulation.faults import Fault
 from chalicelib.simulation.watch import Watch
@@ -28,7 +29,7 @@ class Store:
     """One table, its faults and its watch.
 
     Attributes:
-        table: for the product's queue and pipelines.
+        tables: for the product's queue and pipelines, by the schema version of a release.
         away: whether no request gets an answer.
         watch: looks at every applied write.
     """
@@ -41,9 +42,15 @@ class Store:
         self._dynamo = MemoryDynamo(
             clock=EngineClock(engine), interrupt=self._interrupt, lag=self._lag
         )
-        self.table: DynamoTable = self._dynamo.table(
-            clock=ActorClock(engine), random=random, on_write_units=self._note_units
-        )
+        self.tables: dict[int, DynamoTable] = {
+            version: self._dynamo.table(
+                clock=ActorClock(engine),
+                random=random,
+                on_write_units=self._note_units,
+                version=version,
+            )
+            for version in (NEW, OLD)
+        }
         self.watch = Watch(
             engine, boundary.history, self._dynamo.items, default_limit=default_limit
         )

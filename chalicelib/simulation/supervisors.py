@@ -43,6 +43,7 @@ class Office:
         boundary, lambdas: of the world.
         report: serves `POST …/report`: takes job, fence, ticket text, the report.
         end: serves `PUT …/result` likewise.
+        told_lost: judges that the attempt was told to stop, as one that is not live.
         duration_ms: draws how long a build takes.
         weights: how likely it is to succeed, to fail, to end for an infrastructure reason.
     """
@@ -51,6 +52,7 @@ class Office:
     lambdas: Lambdas
     report: Callable[[str, int, str, Report], bool]
     end: Callable[[str, int, str, Result], None]
+    told_lost: Callable[[tuple[str, int]], None]
     duration_ms: Callable[[], int]
     weights: tuple[int, int, int]
 
@@ -217,6 +219,7 @@ class Supervisor:
         if self._cut_off() or not invocation.over:
             raise _no_answer()
         if invocation.error in _LOST_ANSWERS:
+            self._office.told_lost(self.attempt)
             raise _LostError
         if invocation.error:
             raise _no_answer()

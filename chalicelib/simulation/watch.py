@@ -9,7 +9,7 @@ from typing import Any
 
 from chalicelib.model import LIVE, JobState
 from chalicelib.simulation.engine import Engine
-from chalicelib.simulation.history import History, Newest
+from chalicelib.simulation.history import History, Newest, Violation
 from chalicelib.simulation.invariants import broken
 from chalicelib.simulation.log_watch import LogWatch
 from chalicelib.simulation.snapshot import (
@@ -48,6 +48,7 @@ class Watch:
         self._history = history
         self._items = items
         self._default_limit = default_limit
+        self._versions: dict[str, int] = {}
 
     def applied(self, operation: str, request: Mapping[str, Any]) -> None:
         """Take in what the request has changed, and judge it."""
@@ -57,6 +58,8 @@ class Watch:
             raw = items.get((pk, sk))
             if raw is not None and _is_of_log(pk, sk):
                 self.logs.written(pk, sk, raw)
+            elif raw is not None and operation != "BatchWriteItem":
+                self._look_at_version(pk, int(raw["v"]["N"]))
             after = self._row(pk, sk, raw) if raw is not None else None
             if after is None:
                 continue
@@ -73,6 +76,12 @@ class Watch:
         history.found(broken(Snapshot(), history))
         history.effects = []
 
+    def told_lost(self, attempt: tuple[str, int]) -> None:
+        """Judge that an attempt was told to stop: no live one may be."""
+        job = self.rows.jobs.get(attempt[0])
+        if job is not None and job.fence == attempt[1] and job.state in LIVE:
+            self._found("L5", job.id, f"attempt {job.fence} is {job.state}, and told to stop")
+
     def whole(self) -> Snapshot:
         """Judge all of the table, read anew, and return it."""
         fresh, history = Snapshot(whole=True), self._history
@@ -84,6 +93,16 @@ class Watch:
         history.found(broken(fresh, history))
         history.effects = []
         return fresh
+
+    def _look_at_version(self, pk: str, version: int) -> None:
+        """Judge V1; specs are written in batches, which know no conditions, and stay what they are."""
+        if self._versions.get(pk, 0) > version:
+            self._found("V1", pk, f"was of schema {self._versions[pk]}, is of {version}")
+        self._versions[pk] = version
+
+    def _found(self, invariant: str, subject: str, told: str) -> None:
+        step = self._history.step
+        self._history.found([Violation(invariant=invariant, subject=subject, told=told, step=step)])
 
     def _row(self, pk: str, sk: str, raw: Mapping[str, Any]) -> Row | None:
         return row_of(pk, raw, default_limit=self._default_limit) if sk == "S" else None

@@ -5,7 +5,7 @@ its own machine. Nothing here decides what happens; that is `scenario`'s.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 from random import Random
 from typing import Any
@@ -26,6 +26,7 @@ from chalicelib.services.plan_pipeline import plan_pipeline
 from chalicelib.services.record_report import record_report
 from chalicelib.services.recover_attempt import recover_attempt
 from chalicelib.simulation.boundary import Boundary
+from chalicelib.simulation.deployment import NEW, Deployment
 from chalicelib.simulation.engine import ActorClock, Engine
 from chalicelib.simulation.faults import Faults, FaultSource
 from chalicelib.simulation.github import SimulatedGithub
@@ -48,6 +49,7 @@ _SLIGHT_SKEW_MS = 1_000
 _WEIGHTS = ((75, 15, 10), (30, 10, 60))
 _SHARD_SLOTS = (SHARD_SLOTS, SHARD_SLOTS, 1, 2)
 """Of one shard: nobody is sharded, everybody from the start, or who is given more than two slots."""
+_DEPLOYED_MS = ((0, 0), (0, 0), (20_000, 400_000), (60_000, 180_000))
 _LONGEST_LAGS_MS = (0, 1_000, 30_000)
 
 
@@ -62,6 +64,7 @@ class Climate:
         builds_short: whether builds take seconds from the start.
         slots: of each host.
         shard_slots: of one shard of a tenant.
+        deployed_ms: between which times functions of two releases start; (0, 0) is never.
     """
 
     worst_skew_ms: int = 0
@@ -70,6 +73,7 @@ class Climate:
     builds_short: bool = True
     slots: int = 2
     shard_slots: int = SHARD_SLOTS
+    deployed_ms: tuple[int, int] = (0, 0)
 
     @classmethod
     def drawn(cls, random: Random) -> "Climate":
@@ -81,6 +85,7 @@ class Climate:
             builds_short=False,
             slots=random.choice((1, 2)),
             shard_slots=random.choice(_SHARD_SLOTS),
+            deployed_ms=random.choice(_DEPLOYED_MS),
         )
 
 
@@ -92,7 +97,7 @@ class World:
         random: of the scenario.
         engine, history, faults, boundary, lambdas, store, machine, github: the simulated services.
         hosts: the machines, by id.
-        berth: what the product's services are given.
+        deployment: which release functions are of.
     """
 
     def __init__(
@@ -118,7 +123,11 @@ class World:
         climate = climate or Climate.drawn(self.random)
         self.boundary = Boundary(self.engine, self.faults, self.history, Random(f"boundary {seed}"))
         self.history.skewed = climate.worst_skew_ms > _SLIGHT_SKEW_MS
-        self.lambdas = Lambdas(self.boundary, worst_skew_ms=climate.worst_skew_ms)
+        begin_ms, end_ms = climate.deployed_ms
+        self.deployment = Deployment(
+            self.engine, Random(f"deployment {seed}"), begin_ms=begin_ms, end_ms=end_ms
+        )
+        self.lambdas = Lambdas(self.boundary, self.deployment, worst_skew_ms=climate.worst_skew_ms)
         self.store = Store(
             self.boundary,
             longest_lag_ms=climate.longest_lag_ms,
@@ -135,24 +144,34 @@ class World:
             lambdas=self.lambdas,
             report=self._report,
             end=self._end,
+            told_lost=self.store.watch.told_lost,
             duration_ms=self._duration_ms,
             weights=climate.weights,
         )
         self.hosts: dict[str, Machine] = {}
-        self.berth = self._make_berth(planner, shard_slots=climate.shard_slots)
+        self._berths = self._make_berths(planner, shard_slots=climate.shard_slots)
+
+    @property
+    def berth(self) -> Berth:
+        """What the product's services are given, in the release of whoever's turn it is."""
+        actor = self.engine.current
+        return self._berths[NEW if actor is None or actor.version is None else actor.version]
 
     def add_host(self, name: str) -> Machine:
         """Switch on a machine of that name. It still has to be registered."""
         self.hosts[name] = Machine(name, self.boundary, self._office)
         return self.hosts[name]
 
-    def _make_berth(self, planner: Planner, *, shard_slots: int) -> Berth:
+    def _make_berths(self, planner: Planner, *, shard_slots: int) -> dict[int, Berth]:
+        """Return a berth for each release: they differ in what they read and write of items."""
         nonces, clock = count(), ActorClock(self.engine)
-        return Berth(
-            queue=DynamoQueue(
-                self.store.table, default_limit=DEFAULT_LIMIT, shard_slots=shard_slots
-            ),
-            pipelines=DynamoPipelines(self.store.table),
+        queues = {
+            version: DynamoQueue(table, default_limit=DEFAULT_LIMIT, shard_slots=shard_slots)
+            for version, table in self.store.tables.items()
+        }
+        made = Berth(
+            queue=queues[NEW],
+            pipelines=DynamoPipelines(self.store.tables[NEW]),
             logs=logs_over(self.store, self.boundary, clock),
             github=self.github,
             sequencer=SimulatedSequencer(self.boundary, self.machine, planner),
@@ -164,6 +183,10 @@ class World:
             policy=Policy(),
             random=Random(f"services {self.seed}"),
         )
+        return {
+            version: replace(made, queue=queues[version], pipelines=DynamoPipelines(table))
+            for version, table in self.store.tables.items()
+        }
 
     def _drive(self, host: Host) -> SimulatedDriver:
         return SimulatedDriver(self.hosts[host.id], self.boundary)

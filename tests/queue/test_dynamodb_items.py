@@ -8,9 +8,9 @@ import pytest
 from chalicelib.errors import PayloadError, StoreUnavailableError
 from chalicelib.model import JobSpec, RunStep
 from chalicelib.queue.dynamodb import DynamoQueue
-from chalicelib.queue.dynamodb_items import ITEM_VERSION, JobItem, job_key, spec_key
+from chalicelib.queue.dynamodb_items import job_key, spec_key
 from chalicelib.queue.dynamodb_pipelines import DynamoPipelines
-from chalicelib.queue.dynamodb_table import Change, DynamoTable, Put
+from chalicelib.queue.dynamodb_table import DynamoTable, Put
 from chalicelib.queue.protocol import NewJob
 
 pytestmark = pytest.mark.stack
@@ -20,26 +20,8 @@ JOB = "a" * 16
 NEW = NewJob(id=JOB, name="test", pipeline="p" * 16, tenant="acme")
 
 
-def set_version(table: DynamoTable, version: int) -> None:
-    """Let the job look as if another release had written it."""
-    change = Change(key=job_key(JOB), actions=[JobItem.version.set(version)])
-    table.update("try", change)
-
-
-def test_items_of_the_release_before_are_read_and_later_ones_refused(table: DynamoTable) -> None:
-    queue = DynamoQueue(table, default_limit=1)
-    queue.admit(NEW, now=NOW)
-    set_version(table, ITEM_VERSION - 1)
-    assert queue.get_job(JOB) is not None
-
-    set_version(table, ITEM_VERSION + 1)
-
-    with pytest.raises(StoreUnavailableError, match=f"schema {ITEM_VERSION + 1}"):
-        queue.get_job(JOB)
-
-
 def test_an_item_that_cannot_be_read_is_no_crash_of_ours(table: DynamoTable) -> None:
-    raw = {"pk": {"S": job_key(JOB).pk}, "sk": {"S": "S"}, "v": {"N": "1"}, "f": {"S": "one"}}
+    raw = {"pk": {"S": job_key(JOB).pk}, "sk": {"S": "S"}, "f": {"S": "one"}}
     table.put("try", Put(item=raw))
 
     with pytest.raises(StoreUnavailableError, match=JOB):
