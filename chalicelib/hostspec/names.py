@@ -2,7 +2,19 @@
 
 import posixpath
 
-__all__ = ["filesystem", "group", "lxd", "mount", "package", "path", "under", "unit", "user"]
+__all__ = [
+    "filesystem",
+    "group",
+    "lxd",
+    "mount",
+    "package",
+    "path",
+    "removed_group",
+    "staying_user",
+    "under",
+    "unit",
+    "user",
+]
 
 
 def path(place: str) -> str:
@@ -23,6 +35,16 @@ def filesystem(source: str) -> str:
 def user(name: str) -> str:
     """Return the name of a user."""
     return f"user {name}"
+
+
+def removed_group() -> str:
+    """Return the name that all groups have that are to be removed."""
+    return "removed group"
+
+
+def staying_user() -> str:
+    """Return the name that all users have who are not to be removed."""
+    return "staying user"
 
 
 def group(name: str) -> str:

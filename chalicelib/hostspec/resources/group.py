@@ -1,5 +1,6 @@
 """A group of users. Who is in it, its users say."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -29,7 +30,8 @@ class Group(Resource):
         gid: its number. Default: the next free one.
         system: where no number is given, take one of those for services.
 
-    One that is a user's primary group is not removed: that is an error.
+    One that is a user's primary group is not removed: that is an error. Users that the same spec
+    gives another one, or removes, leave it first.
     """
 
     kind: ClassVar[str] = "group"
@@ -53,6 +55,16 @@ class Group(Resource):
     def provides(self) -> tuple[str, ...]:
         """The group."""
         return (names.group(self.group),)
+
+    @property
+    def shares(self) -> Mapping[str, str]:
+        """That it goes: users that go as well have to be gone before."""
+        return {names.removed_group(): "removed"} if self.absent else {}
+
+    @property
+    def wants(self) -> tuple[str, ...]:
+        """Where it is to be removed, users that stay: one may have to leave it first."""
+        return (names.staying_user(),) if self.absent else ()
 
     def asks(self) -> tuple[Ask[object], ...]:
         """All accounts."""

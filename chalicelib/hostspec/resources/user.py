@@ -1,5 +1,6 @@
 """A user: numbers, home, shell and groups; and that no password opens the account."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -106,10 +107,16 @@ class User(Resource):
         return (names.user(self.user),)
 
     @property
+    def shares(self) -> Mapping[str, str]:
+        """That it stays: it may have to leave a group before that can be removed."""
+        return {} if self.absent else {names.staying_user(): "there"}
+
+    @property
     def wants(self) -> tuple[str, ...]:
-        """Its groups, and what is above its home."""
+        """Its groups, and what is above its home. Which it is in, before it is removed, is not known."""
         above = names.under(self._home) if self._has_home else ()
-        return (*map(names.group, (self._group, *self.groups)), *above)
+        other = (names.removed_group(),) if self.absent else ()
+        return (*map(names.group, (self._group, *self.groups)), *above, *other)
 
     def asks(self) -> tuple[Ask[object], ...]:
         """All accounts, and its home."""

@@ -1,11 +1,13 @@
+from dataclasses import replace
+
 import pytest
 
 from chalicelib.errors import SpecError
 from chalicelib.hostspec import Outcome, Spec, apply
-from chalicelib.hostspec.resources import Group
+from chalicelib.hostspec.resources import Group, User
 from chalicelib.shell import render, script
 from chalicelib.transport import Transport
-from tests.hostspec.life import live
+from tests.hostspec.life import apply_well, live
 
 
 @pytest.mark.lxd
@@ -37,6 +39,20 @@ def test_a_group_that_is_somebodys_first_is_not_removed(machine: Transport) -> N
 
     assert report.outcomes[0].outcome is Outcome.FAILED
     assert "primary group" in report.outcomes[0].tail
+
+
+@pytest.mark.lxd
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("stays", [True, False], ids=["stays", "goes"])
+def test_a_group_is_removed_after_its_last_user(machine: Transport, *, stays: bool) -> None:
+    """Also where the spec does not say any more that it was the user's."""
+    crew, bosun = Group(group="crew"), User(user="bosun", group="crew", system=True)
+    apply_well(machine, crew, bosun)
+    try:
+        then = replace(bosun, group="daemon", absent=not stays)
+        apply_well(machine, replace(crew, absent=True), then)
+    finally:
+        apply_well(machine, replace(bosun, absent=True), replace(crew, absent=True))
 
 
 def test_alpine_has_its_own_programs() -> None:
