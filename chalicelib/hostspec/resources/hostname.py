@@ -104,7 +104,7 @@ class Hostname(Resource):
     def found(self, facts: Facts) -> Fields | None:
         """The same as it is."""
         there = facts[_HOSTNAME()]
-        if not there.file and not there.hosts and (self.absent or not there.running):
+        if not there.file and not there.hosts and there.running in {"", _NAMELESS}:
             return None
         return {"file": there.file, "running": there.running, _ADDRESS: there.hosts}
 

@@ -69,12 +69,15 @@ def test_a_golden_container_is_started_once_and_copied(here: Transport, lxd: Lxd
         fingerprint=alias["target"],
         config={"limits.memory": "512MiB"},
     )
+    gone = LxdGolden(id=GOLDEN, project=lxd.facts.project, absent=True)
 
+    assert operation(here, golden) is Operation.CREATE
     apply_well(here, golden)
     here.run(command("lxc", "config", "set", GOLDEN, "user.berth.ready", "", *project))
     assert operation(here, golden) is Operation.CHANGE
     apply_well(here, golden)
-    apply_well(here, LxdGolden(id=GOLDEN, project=lxd.facts.project, absent=True))
+    assert operation(here, gone) is Operation.REMOVE
+    apply_well(here, gone)
 
 
 def test_a_container_that_is_not_golden_is_left_alone(here: Transport, lxd: LxdSite) -> None:

@@ -138,7 +138,12 @@ def test_the_server_is_set_and_keeps_what_others_have_set(here: Transport) -> No
     server = LxdServer(config={"user.berth.test": "one"})
 
     apply_well(here, server)
-    assert operation(here, LxdServer(config={"user.berth.test": "two"})) is Operation.CHANGE
+    then = LxdServer(config={"user.berth.test": "two"})
+    assert operation(here, then) is Operation.CHANGE
+    apply_well(here, then)
+    here.run(lxc("config", "set", "user.berth.test", "theirs"))
+    assert operation(here, then) is Operation.CHANGE
+    apply_well(here, then)
     gone = LxdServer(config={"user.berth.test": "any"}, absent=True)
     assert operation(here, gone) is Operation.REMOVE
     apply_well(here, gone)

@@ -8,7 +8,7 @@ from chalicelib.hostspec import Outcome, Spec, apply
 from chalicelib.hostspec.resources import Timezone
 from chalicelib.shell import q
 from chalicelib.transport import Transport
-from tests.hostspec.life import apply_well, operation
+from tests.hostspec.life import apply_well, live, operation
 
 
 @pytest.fixture
@@ -31,10 +31,18 @@ def test_programs_tell_the_time_of_the_zone(host: Transport) -> None:
     apply_well(host, Timezone())
     assert host.run(q("date +%z")).stdout == b"+0000\n"
 
-    for drift in ("ln -sf /usr/share/zoneinfo/Asia/Tokyo /etc/localtime", "rm /etc/timezone"):
-        host.run(drift)
-        assert operation(host, Timezone()).value == "change"
-        apply_well(host, Timezone())
+
+@pytest.mark.lxd
+@pytest.mark.timeout(300)
+def test_a_zone_lives(host: Transport) -> None:
+    apply_well(host, Timezone(absent=True))
+
+    live(
+        host,
+        Timezone(zone="Europe/Berlin"),
+        Timezone(),
+        drift=["ln -sf /usr/share/zoneinfo/Asia/Tokyo /etc/localtime", "rm /etc/timezone"],
+    )
 
 
 @pytest.mark.lxd
