@@ -4,6 +4,7 @@ Whatever it finds is reproduced by its seed at the same commit; the last line sa
 """
 
 import argparse
+import os
 import tempfile
 import time
 from collections.abc import Sequence
@@ -17,6 +18,7 @@ from chalicelib.local.git import environment
 from chalicelib.local.git import run as run_git
 from chalicelib.local.places import ROOT
 from chalicelib.local.progress import Progress
+from chalicelib.simulation.crash_pairs import CHAIN, ONE_JOB, all_pairs
 from chalicelib.simulation.mutants import MUTANTS
 from chalicelib.simulation.mutation import Finding, hunt_all
 from chalicelib.simulation.runner import Summary, run_seeds
@@ -33,6 +35,8 @@ def simulate_queue(arguments: Sequence[str]) -> int:
     asked = _parser().parse_args(arguments)
     if asked.trace:
         return _trace(asked.first)
+    if asked.crash_pairs:
+        return _try_crash_pairs(asked.jobs)
     if asked.mutants:
         return _hunt_mutants(asked.seeds, as_json=asked.json)
     seeds = range(asked.first, asked.first + asked.seeds)
@@ -64,6 +68,7 @@ def _parser() -> argparse.ArgumentParser:
             "./berth simulate-queue --first 4711 --seeds 1 --trace | less",
             "./berth simulate-queue --seeds 100000 --json",
             "./berth simulate-queue --mutants --seeds 2000",
+            "./berth simulate-queue --crash-pairs",
         ],
     )
     parser.add_argument("--seeds", type=_positive, default=200, help="how many; default: 200")
@@ -78,7 +83,27 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="break the protocol in each way there is, and say after how many seeds it is found",
     )
+    parser.add_argument(
+        "--crash-pairs",
+        action="store_true",
+        help="kill at every two calls in the life of a job, and of a chain of three",
+    )
     return parser
+
+
+def _try_crash_pairs(processes: int | None) -> int:
+    told: list[str] = []
+    for jobs in (ONE_JOB, CHAIN):
+        progress, pairs = Progress(), 0
+        with progress.step(f"deaths at every two calls of {jobs}"):
+            for each in all_pairs(jobs=jobs, processes=processes or os.cpu_count() or 1):
+                pairs += each.pairs
+                told += each.told
+                progress.detail(f"{pairs} pairs, {len(told)} broken")
+        print(f"{pairs} pairs of {jobs}")
+    for line in told[:_MOST_SHOWN]:
+        print(line)
+    return 1 if told else 0
 
 
 def _hunt_mutants(seeds: int, *, as_json: bool) -> int:

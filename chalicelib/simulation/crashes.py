@@ -15,7 +15,7 @@ from chalicelib.services.cancel_pipeline import cancel_pipeline
 from chalicelib.services.register_host import register_host
 from chalicelib.services.sweep import sweep
 from chalicelib.simulation.deliveries import Deliveries, Event
-from chalicelib.simulation.engine import Actor
+from chalicelib.simulation.engine import Actor, uncollected
 from chalicelib.simulation.faults import Fault
 from chalicelib.simulation.history import Violation
 from chalicelib.simulation.rest import MINUTE_MS, come_to_rest
@@ -80,6 +80,7 @@ class CrashRun:
         return len(self.operations)
 
 
+@uncollected()
 def run_disturbed(
     at: Collection[int],
     *,

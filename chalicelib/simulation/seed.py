@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from chalicelib.simulation.engine import uncollected
 from chalicelib.simulation.history import Violation
 from chalicelib.simulation.rest import MINUTE_MS, come_to_rest
 from chalicelib.simulation.scenario import Scenario
@@ -36,6 +37,7 @@ class Outcome:
     lines: tuple[str, ...]
 
 
+@uncollected()
 def run_seed(seed: int, *, keep: bool = False) -> Outcome:
     """Run the world of that seed. The same seed gives the same history, always and everywhere."""
     world = World(seed, keep=keep)

@@ -1,17 +1,15 @@
 """Every place where an actor can die in the life of a pipeline, and every pair of places."""
 
 from collections.abc import Iterable
-from concurrent.futures import ProcessPoolExecutor
-from itertools import chain
-from multiprocessing import get_context
 
 import pytest
 
+from chalicelib.simulation.crash_pairs import CHAIN, ONE_JOB, all_pairs, second_deaths
 from chalicelib.simulation.crashes import CrashRun, run_disturbed
 from chalicelib.simulation.faults import Fault
 
-_ONE = "[a]"
-_CHAIN = "[a, b: {requires: [a]}, c: {requires: [b]}]"
+_EACH = 17
+"""Of the pairs of a chain: all of them take minutes, see `./berth simulate-queue --crash-pairs`."""
 _ORDINARY = (
     Fault.LOST,
     Fault.TWICE,
@@ -28,14 +26,7 @@ def _told(run: CrashRun, *at: int) -> Iterable[str]:
     return (f"died at {at}: {violation}" for violation in run.violations)
 
 
-def _second_deaths(first: int) -> list[str]:
-    """Let a second actor die at each call that follows a first death; return what did not hold."""
-    calls = run_disturbed([first]).calls
-    runs = ((second, run_disturbed([first, second])) for second in range(first + 1, calls + 1))
-    return [told for second, run in runs for told in _told(run, first, second)]
-
-
-@pytest.mark.parametrize("jobs", [_ONE, _CHAIN], ids=["one job", "a chain"])
+@pytest.mark.parametrize("jobs", [ONE_JOB, CHAIN], ids=["one job", "a chain"])
 def test_a_pipeline_without_deaths_takes_one_attempt_for_each_job(jobs: str) -> None:
     run = run_disturbed([], jobs=jobs)
 
@@ -45,7 +36,7 @@ def test_a_pipeline_without_deaths_takes_one_attempt_for_each_job(jobs: str) -> 
 
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize("kind", _KINDS)
-@pytest.mark.parametrize("jobs", [_ONE, _CHAIN], ids=["one job", "a chain"])
+@pytest.mark.parametrize("jobs", [ONE_JOB, CHAIN], ids=["one job", "a chain"])
 def test_any_one_death_is_put_right(jobs: str, kind: Fault) -> None:
     calls = run_disturbed([], jobs=jobs).calls
 
@@ -81,11 +72,18 @@ def test_who_pauses_while_the_pipeline_is_cancelled_changes_nothing() -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-def test_any_two_deaths_are_put_right() -> None:
+@pytest.mark.parametrize(
+    ("jobs", "stride"), [(ONE_JOB, 1), (CHAIN, _EACH)], ids=["one job", "a chain"]
+)
+def test_any_two_deaths_are_put_right(jobs: str, stride: int) -> None:
     """The second may be that of the sweeper that repairs the first."""
-    calls = run_disturbed([]).calls
+    found = list(all_pairs(jobs=jobs, stride=stride, processes=2))
 
-    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
-        told = list(chain.from_iterable(pool.map(_second_deaths, range(1, calls + 1))))
+    assert [told for each in found for told in each.told] == []
+    assert all(each.pairs for each in found[: len(found) // 2])
 
-    assert told == []
+
+def test_a_stride_takes_every_so_many_of_the_pairs() -> None:
+    whole, part = (second_deaths(30, jobs=ONE_JOB, stride=stride) for stride in (1, 20))
+
+    assert part.pairs in {whole.pairs // 20, whole.pairs // 20 + 1}

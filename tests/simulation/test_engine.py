@@ -1,8 +1,9 @@
 """Actors take turns in the order of virtual time, and may be woken and killed."""
 
+import gc
 from datetime import timedelta
 
-from chalicelib.simulation.engine import START, Actor, ActorClock, Engine, EngineClock
+from chalicelib.simulation.engine import START, Actor, ActorClock, Engine, EngineClock, uncollected
 
 MINUTE_MS = 60_000
 
@@ -94,3 +95,15 @@ def test_each_actor_has_a_clock_of_its_own() -> None:
 
     assert seen == [timedelta(minutes=1), timedelta(milliseconds=-500)]
     assert EngineClock(engine).now() == START + timedelta(minutes=1)
+
+
+def test_the_collector_rests_while_a_world_runs_and_is_as_it_was_after() -> None:
+    before = gc.isenabled()
+
+    with uncollected():
+        assert not gc.isenabled()
+        with uncollected():
+            pass
+        assert not gc.isenabled()
+
+    assert gc.isenabled() is before
