@@ -1,4 +1,4 @@
-"""The machine that all tests of resources share: each of them leaves it as it found it."""
+"""The machines that all tests of resources share: each of them leaves one as it found it."""
 
 import os
 from collections.abc import Iterator
@@ -9,6 +9,7 @@ from chalicelib.clock import SteadyClock
 from chalicelib.local.machine import SshMachine
 from chalicelib.transport import LocalTransport, Transport, wait_systemd_ready
 from chalicelib.transport.ssh import SshTransport
+from tests.hostspec.alpine import alpine_machine
 from tests.lxd_site import LxdSite
 from tests.transport.lxd_site import sshd_container
 
@@ -35,6 +36,13 @@ def machine(container: SshMachine) -> Iterator[Transport]:
 def inside(container: SshMachine) -> Transport:
     """The same container without its network, for what may cut that off."""
     return container.inside
+
+
+@pytest.fixture(scope="session")
+def alpine(lxd: LxdSite, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Transport]:
+    """A machine with OpenRC in the place of systemd, for the whole run."""
+    with alpine_machine(lxd, tmp_path_factory.mktemp("alpine")) as made:
+        yield made
 
 
 @pytest.fixture

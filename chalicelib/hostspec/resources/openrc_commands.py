@@ -88,16 +88,15 @@ def unmask(_unit: str) -> Node:
 
 def stop(unit: str) -> Node:
     """As `unit_commands.stopped`."""
-    return q("rc-service --ifexists --ifstarted {name} stop", name=_name(unit))
+    return all_of(
+        _forget_crash(unit), q("rc-service --ifexists --ifstarted {name} stop", name=_name(unit))
+    )
 
 
 def start(unit: str) -> Node:
-    """As `unit_commands.started`; a service that has crashed is stopped first."""
+    """As `unit_commands.started`."""
     runs = redirect(_status(unit), *both_to("/dev/null"))
-    crashed = redirect(
-        q("rc-service --ifcrashed {name} zap", name=_name(unit)), *both_to("/dev/null")
-    )
-    begin = group(assign("just_started", 1), crashed, *_begin(unit, "start"))
+    begin = group(assign("just_started", 1), *_begin(unit, "start"))
     return script(assign("just_started", 0), any_of(runs, begin))
 
 
@@ -115,9 +114,22 @@ def _begin(unit: str, verb: str) -> tuple[Node, ...]:
     failed = group(redirect(println(f"{_name(unit)} did not stay up"), duplicate(1, 2)), exit_(1))
     lives = redirect(_status(unit), *both_to("/dev/null"))
     return (
+        _forget_crash(unit),
         any_of(command("rc-service", _name(unit), verb), failed),
         for_each("round", _SETTLE, command("sleep", _PAUSE_S), any_of(lives, failed)),
     )
+
+
+def _forget_crash(unit: str) -> Node:
+    """Stop what is left of a service that has crashed: OpenRC would take it for started.
+
+    Some cannot stop without their process ("none killed … failed to stop"): these are zapped.
+    """
+    stop_, zap = (
+        q("rc-service --ifexists --ifcrashed {name} {verb}", name=_name(unit), verb=verb)
+        for verb in ("stop", "zap")
+    )
+    return redirect(any_of(stop_, zap, "true"), *both_to("/dev/null"))
 
 
 def _status(unit: str) -> Node:
