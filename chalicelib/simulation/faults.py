@@ -78,6 +78,7 @@ _FAVOURITES = (*(Fault.ZOMBIE,) * 5, *Fault)
 _HOT = 3
 _KIND_IS_ON = 0.7
 _FAVOURED = 0.5
+_SELDOM_RATE = 0.5
 _SELDOM = frozenset({"stop", "cancel_attempt", "generation", "read_head", "diagnose"})
 """Operations so seldom called that they would hardly ever fail."""
 
@@ -111,7 +112,7 @@ class Faults:
         self._favourite = random.choice(_FAVOURITES)
         self._menu = {
             operation: (
-                hot_rate if operation in hot or (rate and operation in _SELDOM) else rate,
+                _rate(operation, rate, hot_rate if operation in hot else rate),
                 tuple(kind for kind in menu if kind in kinds or kind is self._favourite),
             )
             for operation, menu in MENU.items()
@@ -126,3 +127,8 @@ class Faults:
         kind = self._favourite if favoured else self._random.choice(menu)
         self.fired[operation, kind] += 1
         return kind
+
+
+def _rate(operation: str, rate: float, drawn: float) -> float:
+    """Return how often an operation fails in a world whose calls fail at that rate, if at all."""
+    return max(drawn, _SELDOM_RATE) if rate and operation in _SELDOM else drawn
