@@ -29,6 +29,7 @@ __all__ = ["UNIT_FOLDER", "Sections", "Unit", "check_sections", "sections_text"]
 UNIT_FOLDER = "/etc/systemd/system"
 Sections: TypeAlias = Mapping[str, Sequence[tuple[str, str]]]
 """By name of the section, its settings in order; one may be set more than once."""
+_ACCOUNTS = {"User": names.user, "Group": names.group}
 _WORD = re.compile(r"[A-Za-z][A-Za-z0-9-]*")
 
 
@@ -73,8 +74,11 @@ class Unit(Resource):
 
     @property
     def wants(self) -> tuple[str, ...]:
-        """What is above the file, and the unit that a drop-in changes."""
-        return (*self._file.wants, *([names.unit(self._unit)] if self.drop_in else []))
+        """What is above the file, the unit that a drop-in changes, and as whom it runs."""
+        changed = [names.unit(self._unit)] if self.drop_in else []
+        settings = [each for section in self.sections.values() for each in section]
+        accounts = [_ACCOUNTS[key](value) for key, value in settings if key in _ACCOUNTS]
+        return (*self._file.wants, *changed, *accounts)
 
     def asks(self) -> tuple[Ask[object], ...]:
         """What is in the file, and whether systemd has read it."""

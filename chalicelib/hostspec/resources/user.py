@@ -108,8 +108,11 @@ class User(Resource):
 
     @property
     def shares(self) -> Mapping[str, str]:
-        """That it stays: it may have to leave a group before that can be removed."""
-        return {} if self.absent else {names.staying_user(): "there"}
+        """Its home; and that it stays: it may have to leave a group before that can be removed."""
+        stays = {} if self.absent else {names.staying_user(): "there"}
+        if not self._has_home or (self.absent and not self.with_home):
+            return stays
+        return {**stays, names.path(self._home): "removed" if self.absent else "a home"}
 
     @property
     def wants(self) -> tuple[str, ...]:

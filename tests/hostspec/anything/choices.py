@@ -14,6 +14,7 @@ __all__ = [
     "FOLDERS",
     "GROUPS",
     "HOMES",
+    "IN_HOMES",
     "MORE_DEBS",
     "NAMES",
     "OWNERS",
@@ -44,6 +45,7 @@ MORE_DEBS = (Deb(name="any-sail", version="1.0"),)
 Made = st.SearchStrategy[Resource]
 
 PLACES = [f"{ROOT}{at}/{name}" for at in ("", "/a", "/a/b") for name in "xy"]
+IN_HOMES = [f"{HOMES}/{name}/x" for name in USERS]
 ANYBODY = ("root", "daemon", *USERS)
 ABSENT = st.sampled_from((False, False, True))
 OWNERS = st.sampled_from(ANYBODY)

@@ -15,6 +15,7 @@ from chalicelib.shell import Secret, q
 from tests.hostspec.anything.choices import (
     ABSENT,
     FOLDERS,
+    IN_HOMES,
     OWNERS,
     PLACES,
     ROOT,
@@ -54,7 +55,7 @@ def any_directory() -> Made:
 def any_file() -> Made:
     return maybe_absent(
         File,
-        path=st.sampled_from(PLACES),
+        path=st.sampled_from((*PLACES, *IN_HOMES)),
         content=st.one_of(_TEXTS, st.binary(max_size=20), _TEXTS.map(Secret)),
         mode=_MODES,
         owner=OWNERS,

@@ -126,14 +126,18 @@ def _kept(drawn: Sequence[Resource]) -> list[Resource]:
     while True:
         wanted = {what for each in found if not each.absent for what in (*each.wants, *each.needs)}
         again = [
-            replace(each, absent=False)
-            if each.absent and wanted & {each.name, *each.provides, *each.shares}
-            else each
+            replace(each, absent=False) if each.absent and wanted & _offered(each) else each
             for each in found
         ]
         if again == found:
             return found
         found = again
+
+
+def _offered(resource: Resource) -> set[str]:
+    """Return what others may want of a resource; if it is to be removed, also what it had."""
+    staying = replace(resource, absent=False)
+    return {staying.name, *staying.provides, *staying.shares}
 
 
 def _completed(drawn: Sequence[Resource], gone: AbstractSet[str]) -> list[Resource]:
@@ -147,8 +151,8 @@ def _completed(drawn: Sequence[Resource], gone: AbstractSet[str]) -> list[Resour
     others = [
         *(Group(group=name, absent=name in gone) for name in GROUPS),
         *(User(user=name, home=f"{HOMES}/{name}", absent=name in gone) for name in USERS),
-        *(each for each in folders if wanted & {*each.provides}),
-        *(replace(each, absent=not wanted & {each.name, *each.provides}) for each in _fallbacks()),
+        *(each for each in folders if wanted & _offered(each)),
+        *(replace(each, absent=not wanted & _offered(each)) for each in _fallbacks()),
     ]
     return [*(each for each in others if each.name not in named), *drawn]
 

@@ -12,7 +12,6 @@ from tests.hostspec.anything.choices import (
     OWNERS,
     PLACES,
     UNITS,
-    USERS,
     Made,
     maybe_absent,
 )
@@ -38,7 +37,6 @@ def unit_of(name: str, user: str, *, at_boot: bool, absent: bool) -> Unit:
     return Unit(
         unit=name,
         sections={"Service": [*how[name], ("User", user)], **install},
-        needs=(f"user {user}",) if user in USERS else (),
         absent=absent,
     )
 

@@ -7,7 +7,7 @@ import pytest
 
 from chalicelib.errors import SpecError
 from chalicelib.hostspec import Operation, Outcome, Spec, apply
-from chalicelib.hostspec.resources import Service, Unit, unit
+from chalicelib.hostspec.resources import Group, Service, Unit, User, unit
 from chalicelib.shell import q
 from chalicelib.transport import Transport
 from tests.hostspec.life import apply_well, live, operation
@@ -54,6 +54,20 @@ def test_a_running_unit_is_stopped_and_disabled_before_it_is_removed(machine: Tr
     )
     wants = f"/etc/systemd/system/multi-user.target.wants/{NAME}.service"
     assert machine.run(q("test -L {wants}", wants=wants), check=False).exit_status == 1
+
+
+def test_who_runs_a_unit_is_there_before_and_goes_after_it() -> None:
+    settings = [*SLEEPS.sections["Service"], ("User", "bosun"), ("Group", "crew")]
+    parts = [
+        Unit(unit=NAME, sections={"Service": settings}),
+        User(user="bosun"),
+        Group(group="crew"),
+    ]
+
+    made = [each.kind for each in Spec(*parts).resources]
+    gone = [each.kind for each in Spec(*(replace(each, absent=True) for each in parts)).resources]
+
+    assert made[-1] == gone[0] == "unit"
 
 
 @pytest.mark.lxd

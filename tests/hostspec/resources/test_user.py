@@ -1,10 +1,12 @@
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.errors import SpecError
 from chalicelib.hostspec import Spec, apply, audit, look
-from chalicelib.hostspec.resources import File, Group, User
+from chalicelib.hostspec.resources import Directory, File, Group, User
 from chalicelib.hostspec.resources.account_facts import ACCOUNTS
 from chalicelib.hostspec.text import plan_text
 from chalicelib.shell import render, script
@@ -62,6 +64,24 @@ def test_a_home_is_the_users_and_stays_when_the_user_goes(machine: Transport) ->
         machine.run("test -e /home/bosun/diary")
     finally:
         machine.run("rm -r /home/bosun")
+
+
+def test_what_is_in_a_home_comes_after_the_user() -> None:
+    parts = File(path="/srv/app/page"), User(user="bosun", home="/srv/app")
+    folder = Directory(path="/srv/app", owner="bosun")
+
+    assert [each.kind for each in Spec(*parts).resources] == ["user", "file"]
+    ordered = [each.kind for each in Spec(folder, *parts).resources]
+    assert ordered == ["user", "directory", "file"]
+
+
+def test_what_is_in_a_home_that_is_removed_is_refused() -> None:
+    bosun = User(user="bosun", absent=True)
+    page = File(path="/home/bosun/page")
+
+    assert Spec(page, bosun).resources
+    with pytest.raises(SpecError, match="user bosun, which is to be removed"):
+        Spec(page, replace(bosun, with_home=True))
 
 
 @pytest.mark.lxd
