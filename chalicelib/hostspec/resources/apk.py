@@ -15,6 +15,7 @@ from chalicelib.shell import (
     env,
     exit_,
     for_each,
+    is_not_empty,
     join,
     output,
     pipe,
@@ -22,6 +23,7 @@ from chalicelib.shell import (
     redirect,
     ref,
     script,
+    split,
     stderr_to,
     when,
     write_to,
@@ -77,10 +79,17 @@ def _is_there(name: object) -> Node:
 
 def remove(names: Sequence[str], *, purge: bool) -> Node:
     """Return the removal of packages that may be there; an error where others need them."""
-    # apk only says so, and takes them out of the world.
+    # Of a name that apk has never heard of it says so, and then removes none of the others.
+    listed = when(
+        _is_there(ref("package")), assign("there", join(ref("there"), " ", ref("package")))
+    )
+    deleted = _apk("del", ["--purge"] if purge else [], split(ref("there")))
+    # Of one that others need it only says so, and takes it out of the world.
     refused = redirect(println(ref("package"), "is needed by others"), duplicate(1, 2))
     stayed = when(_is_there(ref("package")), refused, exit_(1))
+    removed = script(any_of(deleted, exit_(1)), for_each("package", names, stayed))
     return script(
-        _apk("del", ["--purge"] if purge else [], names),
-        for_each("package", names, stayed),
+        assign("there", ""),
+        for_each("package", names, listed),
+        when(is_not_empty(ref("there")), removed),
     )

@@ -20,6 +20,8 @@ from chalicelib.shell import (
     all_of,
     command,
     env,
+    exists,
+    if_,
     print_text,
     q,
     script_function,
@@ -53,7 +55,8 @@ class Repository(Resource):
         key: what its lists (for dnf its packages) are signed with: an armored PGP key for apt and
             dnf, an RSA key in PEM for apk. One that it had before is no longer trusted. Default:
             nothing is signed, which has to be said by `unsigned`.
-        unsigned: take what comes from it unchecked.
+        unsigned: take what comes from it unchecked. apk cannot: from such a one it takes what is
+            signed with a key that the host has otherwise.
         suites: for apt, such as `bookworm`; `./` for a flat one. Default: `./`.
         components: for apt, such as `main`; a flat repository has none.
         architectures: for apt; the host's own by default.
@@ -213,7 +216,11 @@ def _removed(family: str, each: Repository) -> Node:
 def _edited(each: Repository, line: str) -> Node:
     """Print apk's list with the line of the repository, or without it. Other lines stay."""
     mark = each._mark  # noqa: SLF001
-    return env(command("awk", _EDIT, _APK_LIST), berth_mark=mark, berth_line=line)
+    edited, made = (
+        env(command("awk", _EDIT, path), berth_mark=mark, berth_line=line)
+        for path in (_APK_LIST, "/dev/null")
+    )
+    return if_(exists(_APK_LIST), edited, else_=[made])
 
 
 _place = script_function(

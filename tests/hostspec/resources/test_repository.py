@@ -6,7 +6,7 @@ import pytest
 from chalicelib.errors import SpecError
 from chalicelib.hostspec import Outcome, Spec, apply
 from chalicelib.hostspec.resources import Packages, Repository
-from chalicelib.shell import all_of, command, env, q, redirect, render, script, unless, write_to
+from chalicelib.shell import all_of, command, env, q, redirect, unless, write_to
 from chalicelib.transport import Transport
 from tests.hostspec.debs import FOLDER, Deb, put_repository
 from tests.hostspec.life import apply_well, live
@@ -17,7 +17,6 @@ _PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 _KEY = "-----BEGIN PGP PUBLIC KEY BLOCK-----\n\nmDME\n-----END PGP PUBLIC KEY BLOCK-----\n"
 _OTHER = _KEY.replace("mDME", "mQIN")
 _GOOD = {"repository": "ours", "url": "https://example.com", "key": _KEY}
-_RSA = "-----BEGIN PUBLIC KEY-----\nMIIB\n-----END PUBLIC KEY-----\n"
 
 
 @pytest.mark.lxd
@@ -89,15 +88,6 @@ def _made_key(host: Transport, name: str) -> str:
     host.run(command("mkdir", "-p", "-m", "700", f"{_SIGNED}/gpg"))
     host.run(command(_GPG, "--passphrase", "", "--quick-gen-key", name, "ed25519", "sign", "never"))
     return host.run(command(_GPG, "--armor", "--export", name)).stdout.decode()
-
-
-def test_alpine_gets_a_line_and_a_key() -> None:
-    ours = Repository(repository="ours", url="https://example.com/v3", key=_RSA)
-
-    text = render(script(*ours.actions()), facts={"alpine"})
-
-    assert "/etc/apk/keys/ours.rsa.pub" in text
-    assert "berth_line=https://example.com/v3" in text
 
 
 @pytest.mark.parametrize(
