@@ -24,7 +24,7 @@ from chalicelib.transport.run import Driver, Run
 __all__ = ["MEMORY_MIB", "KernelTransport", "kernel_machine"]
 
 _AGENT = Path(__file__).parent / "kernel_agent.py"
-MEMORY_MIB = 512
+MEMORY_MIB = 256
 _TAIL_CHARACTERS = 4000
 
 
