@@ -27,7 +27,7 @@ def bench_storm(arguments: Sequence[str]) -> int:
         "bench storm",
         "Send a flood of signed deliveries, 30 % of them repeats, through the real intake, planner, "
         "queue and finish, on an emulator of its own, and count what comes out. The default takes "
-        "one to two hours on two cores, nearly all of it the emulator's; 5,000 deliveries take some minutes.",
+        "one to two hours, nearly all of it the emulator's; 5,000 deliveries take some minutes.",
         examples=[
             "./berth bench storm --deliveries 5000",
             "./berth bench storm --deliveries 5000 --finish 350 --json",
