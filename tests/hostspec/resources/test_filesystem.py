@@ -71,7 +71,7 @@ def test_a_filesystem_grows_with_its_device(
 def test_a_filesystem_grows_while_it_is_mounted(kind: FilesystemType, kernel: Transport) -> None:
     """On a kernel of its own: this one may withhold CAP_SYS_RESOURCE, which ext4 asks for."""
     kernel.run("modprobe loop")
-    folder = kernel.run("mktemp -d").text
+    folder = kernel.run("mktemp -d -p /run").text
     file = f"{folder}/disk"
     kernel.run(q("truncate -s {size} {file}", size=320 * MIB, file=file))
     device = kernel.run(q("losetup -f --show {file}", file=file)).text
