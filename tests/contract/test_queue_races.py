@@ -5,8 +5,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-import pytest
-
 from chalicelib.model import Host, Job, JobState, Outcome
 from chalicelib.queue.protocol import JobQueue, NewJob
 
@@ -44,7 +42,6 @@ def run_ready(queue: JobQueue, nonce: str) -> int:
     return most
 
 
-@pytest.mark.timeout(60)
 def test_a_tenants_limit_is_exact_under_sixteen_threads(
     make_queue: Callable[[int], JobQueue],
 ) -> None:
@@ -66,7 +63,6 @@ def test_a_tenants_limit_is_exact_under_sixteen_threads(
     assert slots(queue) == frozenset()
 
 
-@pytest.mark.timeout(60)
 def test_eight_claimers_claim_each_job_once_and_never_overfill_a_host(
     make_queue: Callable[[int], JobQueue],
 ) -> None:
@@ -92,7 +88,6 @@ def test_eight_claimers_claim_each_job_once_and_never_overfill_a_host(
     assert dict(host.jobs) == dict.fromkeys(won, 1)
 
 
-@pytest.mark.timeout(60)
 def test_of_many_finishes_and_requeues_at_once_one_decides(
     make_queue: Callable[[int], JobQueue],
 ) -> None:

@@ -86,7 +86,6 @@ def test_it_listens_on_loopback_only(emulator: Emulator) -> None:
     assert {address for address in listening if address.endswith(suffix)} == {f"0100007F{suffix}"}
 
 
-@pytest.mark.timeout(60)
 def test_state_survives_a_graceful_stop(lasting: Emulator) -> None:
     variables = account_environment(lasting.url)
     lasting.start()
@@ -99,7 +98,6 @@ def test_state_survives_a_graceful_stop(lasting: Emulator) -> None:
     assert _secret_names(variables) == ["kept"]
 
 
-@pytest.mark.timeout(60)
 def test_a_snapshot_survives_a_kill(lasting: Emulator) -> None:
     variables = account_environment(lasting.url)
     lasting.start()
@@ -145,7 +143,6 @@ def test_state_that_is_killed_in_mid_write_is_the_set_before(tmp_path: Path) -> 
     assert [each.name[:4] for each in (tmp_path / "state").iterdir()].count("part") == 0
 
 
-@pytest.mark.timeout(60)
 def test_starting_twice_starts_one_process(lasting: Emulator) -> None:
     lasting.start()
     first = lasting.pid

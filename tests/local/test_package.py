@@ -14,8 +14,6 @@ _ROOT = Path(__file__).resolve().parents[2]
 _ENVIRONMENT = {"BERTH_API_URL": "http://127.0.0.1:1"}
 _FUNCTION = "AWS::Serverless::Function"
 
-pytestmark = pytest.mark.timeout(90)
-
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:

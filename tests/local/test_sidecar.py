@@ -10,7 +10,7 @@ import pytest
 from chalicelib.errors import LocalStackError
 from chalicelib.local.sidecar import Sidecar
 
-pytestmark = [pytest.mark.stack, pytest.mark.timeout(60)]
+pytestmark = pytest.mark.stack
 
 _PYTHON = Path(__file__).resolve().parents[2] / ".berth/sidecar/bin/python"
 _NOWHERE = "http://127.0.0.1:9"

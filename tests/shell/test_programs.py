@@ -16,7 +16,6 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("programs") / "script"
 
 
-@pytest.mark.timeout(90)
 @settings(
     max_examples=500,
     deadline=None,

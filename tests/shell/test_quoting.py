@@ -177,7 +177,6 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("scripts") / "script"
 
 
-@pytest.mark.timeout(60)
 @settings(max_examples=500, deadline=None)
 @given(words=st.lists(_WORD, max_size=3))
 def test_arguments_arrive_as_they_were_given(words: list[str], file: Path) -> None:
@@ -190,7 +189,6 @@ def test_arguments_arrive_as_they_were_given(words: list[str], file: Path) -> No
         assert (seen, errors, status) == (_expected(words, len(ways)), b"", 0), shell
 
 
-@pytest.mark.timeout(60)
 @settings(max_examples=500, deadline=None)
 @given(words=st.lists(_WORD, max_size=3), key=_WORD.filter(bool))
 def test_arrays_and_maps_keep_what_they_were_given(words: list[str], key: str, file: Path) -> None:
@@ -207,7 +205,6 @@ def test_arrays_and_maps_keep_what_they_were_given(words: list[str], key: str, f
     assert (seen, errors, status) == (_expected(words, 1) + _expected([value], 1), b"", 0)
 
 
-@pytest.mark.timeout(60)
 @settings(max_examples=500, deadline=None)
 @given(text=_WORD, other=_WORD)
 @example(text="E\x80", other="").via("dash drops what follows the first letter of a delimiter")

@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 
 from tests.stepfunctions.stage import Attempt, Definition, Stage, load_definition, wait_until
 
-pytestmark = [pytest.mark.stack, pytest.mark.timeout(60)]
+pytestmark = pytest.mark.stack
 
 _BUDGET = 6
 

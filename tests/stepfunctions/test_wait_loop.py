@@ -8,7 +8,7 @@ import pytest
 from tests.stepfunctions.functions.waiter import READY
 from tests.stepfunctions.stage import Definition, Stage, deploy_function
 
-pytestmark = [pytest.mark.stack, pytest.mark.timeout(60)]
+pytestmark = pytest.mark.stack
 
 _ROUND = ["CheckReadiness", "JudgeReadiness", "WaitReadiness"]
 

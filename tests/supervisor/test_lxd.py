@@ -12,7 +12,7 @@ from chalicelib.model import Outcome, RunStep, StepState, When
 from tests.lxd_site import LxdSite
 from tests.supervisor.conftest import Rig
 
-pytestmark = [pytest.mark.lxd, pytest.mark.timeout(60)]
+pytestmark = pytest.mark.lxd
 
 
 @pytest.fixture

@@ -23,8 +23,6 @@ from chalicelib.transport import Transport
 from chalicelib.transport.ssh import SshTransport
 from tests.transport.sshd import Sshd, make_key, running_agent, running_sshd
 
-pytestmark = pytest.mark.timeout(60)
-
 Connect = Callable[..., SshTransport]
 
 
